@@ -1,0 +1,69 @@
+"""Limits that the user sets, and the way long work reports how far it is."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from typing import Protocol
+
+from exactfd.errors import BudgetExceeded, InputError
+
+
+class Progress(Protocol):
+    """Called now and then as ``progress(stage, done, total)``; ``total`` is None where it is not known."""
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None: ...
+
+
+def silent(stage: str, done: int, total: int | None) -> None:
+    """The default progress: say nothing."""
+
+
+class Budget:
+    """Limits on cells, seconds and bytes of one computation; the clock starts when the budget is made.
+
+    Parameters
+    ----------
+    max_cells
+        Largest number of cells that an enumeration may hold.
+    time_limit
+        Seconds of wall-clock time.
+    memory_limit
+        Bytes of resident memory of the whole process (its peak so far, as the operating system counts it).
+    """
+
+    def __init__(
+        self, *, max_cells: int | None = None, time_limit: float | None = None, memory_limit: int | None = None
+    ) -> None:
+        for name, value in (("max_cells", max_cells), ("time_limit", time_limit), ("memory_limit", memory_limit)):
+            if value is not None and not value > 0:
+                raise InputError(f"{name}: expected a positive number, found {value}")
+        self.max_cells = max_cells
+        self.time_limit = time_limit
+        self.memory_limit = memory_limit
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds since the budget was made."""
+        return time.monotonic() - self._start
+
+    def check(self, *, cells: int = 0) -> None:
+        """Raise ``BudgetExceeded`` when a limit has run out; cheap enough for once per batch of work."""
+        if self.max_cells is not None and cells > self.max_cells:
+            raise BudgetExceeded(f"more than {self.max_cells} cells (--max-cells); at least {cells} exist")
+        if self.time_limit is not None and self.seconds > self.time_limit:
+            raise BudgetExceeded(f"the time limit of {self.time_limit:g} s ran out (--time-limit)")
+        if self.memory_limit is not None:
+            used = peak_memory()
+            if used > self.memory_limit:
+                raise BudgetExceeded(
+                    f"{used >> 20} MiB of memory used, the limit is {self.memory_limit >> 20} MiB (--memory-limit)"
+                )
+
+
+def peak_memory() -> int:
+    """Peak resident memory of this process in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
