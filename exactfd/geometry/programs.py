@@ -1,4 +1,4 @@
-"""Exact linear programs: is a system of strict and weak affine inequalities solvable over the rationals?
+"""Exact linear programs: can a system of strict and weak affine inequalities be solved over the rationals?
 
 A question is a list of rows ``a.x + c > 0``, ``a.x + c >= 0`` or ``a.x + c = 0`` with integer entries. The answer is
 :class:`Feasible`, a rational point at which every sign has been certified, or :class:`Infeasible`, multipliers of at
@@ -235,9 +235,10 @@ class Program:
         m, n = len(self.rows), self.dimension
         with np.errstate(all="ignore"):
             value = self._gradient[:m, :n] @ point.floats + self._constant[:m]
-            bound = self._size[:m, :n] @ np.abs(point.floats) + self._size[:m, n]
-            # entries are rounded (or truncated) once, n products and n sums follow; underflows add less than 1e-300
-            bound = bound * ((n + 4) * 2.0**-51) + 1e-300
+            size = np.abs(point.floats)
+            bound = self._size[:m, :n] @ size + self._size[:m, n]
+            # entries are within 2^-52, n products and n sums follow; an underflow is off by at most 2^-1074 |x| or so
+            bound = bound * ((n + 4) * 2.0**-51) + 1e-300 * (1.0 + size.sum())
             sure = value > bound
             if sure.all():
                 return True
@@ -248,8 +249,9 @@ class Program:
     def solve(self, start: tuple[int, ...] | None = None) -> Feasible | Infeasible:
         """Answer for the rows on the stack; ``start`` is the :attr:`basis` after an earlier question."""
         self.questions += 1
+        self.basis = self.fresh_basis() if start is None else start
         if self.algorithm == "auto" and not self._blind:
-            answer = self._propose(self.fresh_basis() if start is None else start)
+            answer = self._propose(self.basis)
             if answer is not None:
                 return answer
         self.fallbacks += 1
@@ -263,7 +265,8 @@ class Program:
         if end is None:
             return None
         optimal, y, weights, basis = end
-        self.basis = tuple(basis)
+        if len(basis) == self.dimension + 1:  # else a ray, which is no basis
+            self.basis = tuple(basis)
         depth = float(y[-1])
         if optimal and depth > 1e-9:
             return self._rounded(y[:-1], depth) or self._farkas(weights, basis)
@@ -418,7 +421,7 @@ def _exact_answer(rows: Sequence[Row], indices: Sequence[int], dimension: int) -
     stalled = False
     while True:
         matrix = fmpz_mat([table[b][: n + 1] for b in basis])
-        y = matrix.solve(fmpz_mat([[-table[b][n + 1]] for b in basis]))
+        y: Any = matrix.solve(fmpz_mat([[-table[b][n + 1]] for b in basis]))
         tops, bottom = y.numer_denom()
         slack = (everything * fmpz_mat([*tops.tolist(), [bottom]])).entries()
         if bottom < 0:

@@ -1,0 +1,86 @@
+"""Where one rational point lies: its cell, the affine map there, and whether the point is smooth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from flint import fmpq, fmpq_mat
+
+from exactfd import rationals
+from exactfd.errors import ShapeError
+from exactfd.geometry.labels import is_smooth_tuple
+from exactfd.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """The cell of the canonical polyhedral complex that contains a point, and ``F`` on it.
+
+    Attributes
+    ----------
+    labels
+        Ternary tuple of the cell, flat.
+    dimension
+        Dimension of the cell.
+    matrix, offset
+        ``F(x) = matrix x + offset`` on the cell, ``n_d`` rows of ``n_0`` fractions and ``n_d`` fractions; neurons
+        with label 0 are masked like those with label -1 (their output is 0 on the cell either way).
+    smooth
+        Whether the points of the cell are parametrically smooth.
+    """
+
+    labels: tuple[int, ...]
+    dimension: int
+    matrix: tuple[tuple[Fraction, ...], ...]
+    offset: tuple[Fraction, ...]
+    smooth: bool
+
+
+def locate(network: Network, point: Any) -> Location:
+    """Find the cell of a rational point without enumerating any other cell. Exact.
+
+    On the cell each layer is the affine map with the neurons of label at most 0 masked, and the cell is the part of
+    the common zero set of its 0-labelled neurons where the other neurons keep their signs. So its dimension is ``n_0``
+    minus the rank of the gradients of its 0-labelled neurons.
+
+    Raises ``ShapeError`` or ``InputError`` where the point is not ``n_0`` rational numbers.
+
+    Source: Grigsby, Lindsey, Meyerhoff, Wu, arXiv 2209.04036, Definition 2.4 and Lemma 2.8.
+
+    >>> net = Network([([[2], [-1]], [-5, 4]), ([[1, 1]], [1])], output_activation="relu")
+    >>> found = locate(net, ["5/2"])
+    >>> found.labels, found.dimension, found.smooth
+    ((0, 1, 1), 0, False)
+    >>> found.matrix, found.offset
+    (((Fraction(-1, 1),),), (Fraction(5, 1),))
+    """
+    n = network.input_dimension
+    x = rationals.vector(point, what="point")
+    if len(x) != n:
+        raise ShapeError(f"point: the network has {n} inputs, found {len(x)} coordinates")
+    column = fmpq_mat(n + 1, 1, [*x, fmpq(1)])
+    # rows of `inputs`: the coordinates of the layer's input as affine functions of x, and the constant 1 last
+    inputs = [[fmpq(int(i == j)) for j in range(n + 1)] for i in range(n + 1)]
+    one = inputs[n]
+    labels: list[int] = []
+    walls: list[list[fmpq]] = []
+    for layer in range(1, network.depth + 1):
+        outputs = network.augmented(layer) * fmpq_mat(inputs)
+        rows: list[list[fmpq]] = outputs.tolist()
+        if layer <= len(network.relu_widths):
+            values: list[fmpq] = (outputs * column).entries()
+            signs = [(value > 0) - (value < 0) for value in values]
+            labels += signs
+            walls += [row[:n] for row, sign in zip(rows, signs, strict=True) if sign == 0]
+            rows = [row if sign > 0 else [fmpq(0)] * (n + 1) for row, sign in zip(rows, signs, strict=True)]
+        inputs = [*rows, one]
+    exact = [[rationals.to_fraction(entry) for entry in row] for row in inputs[:-1]]
+    return Location(
+        labels=tuple(labels),
+        dimension=n - (fmpq_mat(walls).rref()[1] if walls else 0),
+        matrix=tuple(tuple(row[:n]) for row in exact),
+        offset=tuple(row[n] for row in exact),
+        smooth=is_smooth_tuple(labels, network.relu_widths),
+    )
