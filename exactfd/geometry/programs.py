@@ -1,4 +1,4 @@
-"""Exact linear programs: can a system of strict and weak affine inequalities be solved over the rationals?
+"""Exact linear programs: strict and weak affine inequalities over the rationals, decided with evidence.
 
 A question is a list of rows ``a.x + c > 0``, ``a.x + c >= 0`` or ``a.x + c = 0`` with integer entries. The answer is
 :class:`Feasible`, a rational point at which every sign has been certified, or :class:`Infeasible`, multipliers of at
