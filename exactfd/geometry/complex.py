@@ -1,0 +1,420 @@
+"""The canonical polyhedral complex C(theta): every cell of every dimension, on all of R^{n_0} or in a closed box.
+
+Source: Grigsby, Lindsey, arXiv 2008.09052 (the complex); Masden, arXiv 2207.07696 (sign sequences, supertransversality).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from flint import fmpq, fmpz
+
+from exactfd import rationals
+from exactfd.budget import Budget, Progress, silent
+from exactfd.errors import InputError, ShapeError
+from exactfd.geometry.homogeneous import HomogeneousNetwork, homogenise
+from exactfd.geometry.labels import smooth_mask
+from exactfd.geometry.location import locate
+from exactfd.geometry.subdivision import CellTable, Flags, Indices, Lengths, Subdivision, Walls
+from exactfd.geometry.transversality import is_generic
+from exactfd.network import Network
+
+if TYPE_CHECKING:
+    import networkx
+
+SignArray = np.ndarray[Any, np.dtype[np.int8]]
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+Box = tuple[tuple[Fraction, ...], tuple[Fraction, ...]]
+
+_FINITE, _RAY = 1, 2
+
+
+def canonical_complex(
+    network: Network,
+    *,
+    box: Any = None,
+    budget: Budget | None = None,
+    progress: Progress = silent,
+) -> CanonicalComplex:
+    """Every cell of the canonical polyhedral complex of ``network``, exactly, for every parameter.
+
+    Parameters
+    ----------
+    box
+        ``None`` for all of ``R^{n_0}``, or ``(lo, hi)`` for the closed box ``lo <= x <= hi``: two rationals, or two
+        sequences of ``n_0`` rationals. Cells are then cut by the walls and carry wall labels.
+    budget
+        Limits; ``BudgetExceeded`` is raised when one runs out.
+    progress
+        Called after every neuron.
+
+    Examples
+    --------
+    >>> net = Network([([[1, 0], [0, 1], [1, 1]], [0, 0, -1]), ([[1, 1, -1]], [0])])
+    >>> complex_ = canonical_complex(net)
+    >>> complex_.f_vector, complex_.bounded_top_cells, complex_.generic
+    ((3, 9, 7), 1, True)
+    """
+    walls, limits = None, parse_box(box, network.input_dimension)
+    if limits is not None:
+        low, high = ([rationals.to_fmpq(entry) for entry in side] for side in limits)
+        denominator = rationals.common_denominator([*low, *high])
+        low_z, high_z = (tuple(fmpz((entry * denominator).p) for entry in side) for side in (low, high))
+        walls = Walls(low_z, high_z, denominator)
+    homogeneous = homogenise(network, quotient=walls is None)
+    subdivision = Subdivision(homogeneous, walls, budget or Budget())
+    subdivision.run(progress)
+    subdivision.generators.close()
+    return CanonicalComplex(network, limits, homogeneous, subdivision)
+
+
+def parse_box(box: Any, dimension: int) -> Box | None:
+    """Box as two tuples of fractions; raises ``InputError`` unless ``lo < hi`` in every coordinate."""
+    if box is None:
+        return None
+    try:
+        low, high = box
+    except (TypeError, ValueError):
+        raise InputError(f"box: expected a pair (lo, hi), found {box!r}") from None
+    sides = []
+    for name, side in (("lo", low), ("hi", high)):
+        if isinstance(side, str) or not hasattr(side, "__len__"):
+            side = [side] * dimension
+        values = rationals.vector(side, what=f"box {name}")
+        if len(values) != dimension:
+            raise ShapeError(f"box {name}: the network has {dimension} inputs, found {len(values)} coordinates")
+        sides.append(tuple(rationals.to_fraction(value) for value in values))
+    for i, (a, b) in enumerate(zip(*sides, strict=True)):
+        if a >= b:
+            raise InputError(f"box: lo is below hi in every coordinate, found {a} and {b} in coordinate {i}")
+    return sides[0], sides[1]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: a nonempty, relatively open polyhedron on which every label is constant.
+
+    ``labels`` is the ternary tuple (layer by layer), ``walls`` the wall label of every coordinate (-1 on the low wall,
+    0 between, 1 on the high wall; empty without a box), ``index`` its number among the cells of its ``dimension``.
+    """
+
+    complex: CanonicalComplex
+    dimension: int
+    index: int
+    labels: tuple[int, ...]
+    walls: tuple[int, ...]
+    bounded: bool
+
+    def interior_point(self) -> tuple[Fraction, ...]:
+        """A rational point in the relative interior; short dyadic coordinates where the cell has room for them."""
+        return self.complex.interior_point(self.dimension, self.index)
+
+    def vertices(self) -> list[tuple[Fraction, ...]]:
+        """Vertices, exact; of the cell modulo its lineality when the first layer has rank below ``n_0``."""
+        return self.complex.generators_of(self.dimension, self.index)[0]
+
+    def rays(self) -> list[tuple[Fraction, ...]]:
+        """Extreme directions, exact, modulo the lineality."""
+        return self.complex.generators_of(self.dimension, self.index)[1]
+
+    def facets(self) -> list[Cell]:
+        """The cells of one dimension less in its closure."""
+        indices = self.complex.facet_indices(self.dimension, self.index)
+        return [self.complex.cell(self.dimension - 1, i) for i in indices]
+
+    def __repr__(self) -> str:
+        text = "".join("0" if s == 0 else "+" if s > 0 else "-" for s in self.labels)
+        return f"Cell({text}, dimension={self.dimension}, {'bounded' if self.bounded else 'unbounded'})"
+
+
+class CanonicalComplex:
+    """All cells of C(theta), by dimension; made by :func:`canonical_complex`.
+
+    Cells of dimension ``k`` are numbered ``0, ..., f_k - 1``. If the first ReLU layer has rank ``r < n_0``, no cell has
+    a dimension below ``n_0 - r`` and every cell is unbounded.
+    """
+
+    def __init__(
+        self, network: Network, box: Box | None, homogeneous: HomogeneousNetwork, subdivision: Subdivision
+    ) -> None:
+        self.network = network
+        self.box = box
+        self.dimension = network.input_dimension
+        self.complete = True
+        self._homogeneous = homogeneous
+        self._generators = subdivision.generators
+        self._tables: list[CellTable] = subdivision.tables
+        self._neurons = subdivision.neurons
+        self._lineality = homogeneous.lineality
+        finite = self._generators.finite
+        kinds: list[Flags] = [np.where(finite, _FINITE, _RAY).astype(np.uint8)]
+        for table in self._tables[1:]:
+            table.pack()
+            kinds.append(table.flags(kinds[-1]))
+        self._inner: list[Indices] = [np.flatnonzero(k & _FINITE).astype(np.int32) for k in kinds]
+        self._outer_number: list[Indices] = []  # inner number -> number among the finite cells, or -1
+        for kind, inner in zip(kinds, self._inner, strict=True):
+            number = np.full(len(kind), -1, dtype=np.int32)
+            number[inner] = np.arange(len(inner), dtype=np.int32)
+            self._outer_number.append(number)
+        self._unbounded = [(k[inner] & _RAY) != 0 for k, inner in zip(kinds, self._inner, strict=True)]
+
+    # ------------------------------------------------------------------ counts
+
+    @cached_property
+    def f_vector(self) -> tuple[int, ...]:
+        """``(f_0, ..., f_{n_0})``, the number of cells of each dimension."""
+        return (0,) * self._lineality + tuple(len(inner) for inner in self._inner)
+
+    @property
+    def top_cells(self) -> int:
+        """Number of ``n_0``-dimensional cells."""
+        return self.f_vector[-1]
+
+    @property
+    def bounded_top_cells(self) -> int:
+        """Number of bounded ``n_0``-dimensional cells."""
+        return int(self.bounded(self.dimension).sum())
+
+    @cached_property
+    def smooth_top_cells(self) -> int:
+        """Number of ``n_0``-dimensional cells whose points are parametrically smooth."""
+        return int(smooth_mask(self.labels(self.dimension), self.network.relu_widths).sum())
+
+    @property
+    def euler_characteristic(self) -> int:
+        """Alternating sum of the f-vector: ``(-1)^{n_0}`` on ``R^{n_0}``, 1 in a closed box."""
+        return sum((-1) ** k * f for k, f in enumerate(self.f_vector))
+
+    @cached_property
+    def generic(self) -> bool | None:
+        """Whether every ReLU layer is a generic arrangement (see :func:`~exactfd.geometry.transversality.is_generic`);
+        ``None`` where too many subsets would have to be tried."""
+        verdicts = [is_generic(self.network.augmented(i + 1)) for i in range(len(self.network.relu_widths))]
+        if False in verdicts:
+            return False
+        return None if None in verdicts else True
+
+    @cached_property
+    def supertransversal(self) -> bool:
+        """Whether each cell has exactly as many zero labels as its codimension ([Masden], Definition 11).
+
+        In a box: over the cells that meet the open box.
+        """
+        for k in range(self._lineality, self.dimension + 1):
+            labels = self.labels(k)
+            if self.box is not None:
+                labels = labels[~self.walls(k).any(axis=1)]
+            if ((labels == 0).sum(axis=1) != self.dimension - k).any():
+                return False
+        return True
+
+    # ------------------------------------------------------------------ cells as arrays
+
+    def labels(self, dimension: int) -> SignArray:
+        """Ternary tuples of the cells of one dimension, shape ``f_k x N``, entries -1, 0, 1."""
+        k = self._level(dimension)
+        if k is None:
+            return np.zeros((0, self._neurons), dtype=np.int8)
+        return self._tables[k].labels[self._inner[k], : self._neurons]
+
+    def walls(self, dimension: int) -> SignArray:
+        """Wall labels, shape ``f_k x n_0`` (``f_k x 0`` without a box)."""
+        k = self._level(dimension)
+        if k is None:
+            return np.zeros((0, 0), dtype=np.int8)
+        return self._tables[k].labels[self._inner[k], self._neurons :]
+
+    def bounded(self, dimension: int) -> BoolArray:
+        """Which cells of one dimension are bounded, shape ``f_k``."""
+        k = self._level(dimension)
+        if k is None:
+            return np.zeros(0, dtype=bool)
+        return np.zeros(len(self._inner[k]), dtype=bool) if self._lineality else ~self._unbounded[k]
+
+    def facets(self, dimension: int) -> tuple[Indices, Lengths]:
+        """Face relation: numbers of the ``(k-1)``-cells in the closure of each ``k``-cell, concatenated, and how many
+        each cell has."""
+        k = self._level(dimension)
+        if k is None or k == 0:
+            return np.zeros(0, dtype=np.int32), np.zeros(len(self._inner[0]) if k == 0 else 0, dtype=np.int64)
+        flat, sizes = self._tables[k].rows(self._inner[k])
+        numbers = self._outer_number[k - 1][flat]
+        owner = np.repeat(np.arange(len(sizes)), sizes)[numbers >= 0]
+        return numbers[numbers >= 0], np.bincount(owner, minlength=len(sizes))
+
+    def facet_indices(self, dimension: int, index: int) -> list[int]:
+        """Numbers of the facets of one cell."""
+        k = self._level(dimension)
+        if k is None or k == 0:
+            return []
+        rows, _ = self._tables[k].rows(self._inner[k][[index]])
+        return [int(i) for i in self._outer_number[k - 1][rows] if i >= 0]
+
+    def _level(self, dimension: int) -> int | None:
+        if not 0 <= dimension <= self.dimension:
+            raise InputError(f"dimensions run from 0 to {self.dimension}, found {dimension}")
+        return dimension - self._lineality if dimension >= self._lineality else None
+
+    # ------------------------------------------------------------------ cells one by one
+
+    def cell(self, dimension: int, index: int) -> Cell:
+        """Cell number ``index`` of one dimension."""
+        k = self._level(dimension)
+        if k is None or not 0 <= index < len(self._inner[k]):
+            raise InputError(f"there are {self.f_vector[dimension]} cells of dimension {dimension}, found {index}")
+        row = self._tables[k].labels[self._inner[k][index]].tolist()
+        bounded = not self._lineality and not self._unbounded[k][index]
+        return Cell(self, dimension, index, tuple(row[: self._neurons]), tuple(row[self._neurons :]), bounded)
+
+    def cells(self, dimension: int | None = None) -> Iterator[Cell]:
+        """All cells, by dimension from 0 upwards, or those of one dimension."""
+        for k in range(self.dimension + 1) if dimension is None else (dimension,):
+            for index in range(self.f_vector[k]):
+                yield self.cell(k, index)
+
+    def cell_containing(self, point: Any) -> Cell:
+        """The cell that contains a rational point. Raises ``InputError`` outside the box."""
+        x = [rationals.to_fraction(value) for value in rationals.vector(point, what="point")]
+        place = locate(self.network, x)
+        key, dimension = place.labels, place.dimension
+        if self.box is not None:
+            sides = []
+            for i, (value, low, high) in enumerate(zip(x, *self.box, strict=True)):
+                if not low <= value <= high:
+                    raise InputError(f"point: coordinate {i} is {value}, outside the box [{low}, {high}]")
+                sides.append((value == high) - (value == low))
+            key = (*key, *sides)
+            for k in range(dimension + 1):
+                if key in self._numbers[k]:
+                    return self.cell(k, self._numbers[k][key])
+        return self.cell(dimension, self._numbers[dimension][key])
+
+    @cached_property
+    def _numbers(self) -> list[dict[tuple[int, ...], int]]:
+        result = []
+        for k in range(self.dimension + 1):
+            rows = np.concatenate([self.labels(k), self.walls(k)], axis=1) if self.f_vector[k] else []
+            result.append({tuple(row): i for i, row in enumerate(np.asarray(rows).tolist())})
+        return result
+
+    # ------------------------------------------------------------------ points
+
+    def interior_point(self, dimension: int, index: int) -> tuple[Fraction, ...]:
+        """A rational point in the relative interior of a cell (see :meth:`Cell.interior_point`)."""
+        k = self._level(dimension)
+        if k is None:
+            raise InputError(f"there is no cell of dimension {dimension}")
+        exact = [rationals.to_fraction(e) for e in self._homogeneous.point(self._center(k, int(self._inner[k][index])))]
+        if dimension == self.dimension:  # an open set has room: try the nearest short dyadics first
+            cell = self.cell(dimension, index)
+            for bits in (0, 1, 2, 4, 8, 16, 32):
+                rounded = [Fraction(round(entry * 2**bits), 2**bits) for entry in exact]
+                if self._inside(rounded) and self.network.ternary_tuple(rounded) == cell.labels:
+                    return tuple(rounded)
+        return tuple(exact)
+
+    def _inside(self, point: list[Fraction]) -> bool:
+        return self.box is None or all(low < x < high for x, low, high in zip(point, *self.box, strict=True))
+
+    def _center(self, k: int, inner: int) -> list[fmpz]:
+        """Homogeneous integer point inside a cell: half way between points inside two of its facets.
+
+        The open segment between interior points of two facets lies in the relative interior of the cell.
+        """
+        if k == 0:
+            return self._generators.coordinates([inner])[0]
+        facets = self._tables[k].rows(np.array([inner], dtype=np.int32))[0]
+        order = sorted(facets.tolist(), key=lambda i: self._outer_number[k - 1][i] < 0)
+        first, second = self._center(k - 1, order[0]), self._center(k - 1, order[1])
+        if second[-1] != 0:
+            a, b = second[-1], first[-1]
+        else:  # a direction: go along it by about one unit
+            a, b = fmpz(2) ** max(entry.bit_length() for entry in second), first[-1]
+        point = [a * x + b * y for x, y in zip(first, second, strict=True)]
+        content = fmpz(0)
+        for entry in point:
+            content = content.gcd(entry)
+        return [entry // content for entry in point]
+
+    def generators_of(self, dimension: int, index: int) -> tuple[list[tuple[Fraction, ...]], list[tuple[Fraction, ...]]]:
+        """Vertices and extreme directions of one cell, exact, modulo the lineality."""
+        k = self._level(dimension)
+        if k is None:
+            raise InputError(f"there is no cell of dimension {dimension}")
+        ids = self._inner[k][[index]]
+        for level in range(k, 0, -1):
+            ids = np.unique(self._tables[level].rows(ids)[0])
+        vertices: list[tuple[Fraction, ...]] = []
+        rays: list[tuple[Fraction, ...]] = []
+        for coordinates in self._generators.coordinates(ids.tolist()):
+            target = vertices if coordinates[-1] != 0 else rays
+            target.append(tuple(rationals.to_fraction(fmpq(e)) for e in self._homogeneous.point(coordinates)))
+        return vertices, rays
+
+    # ------------------------------------------------------------------ graphs
+
+    def face_poset(self) -> networkx.DiGraph:
+        """Hasse diagram of the cells: nodes ``(dimension, index)``, an arrow from each cell to each of which it is a
+        facet; node attribute ``labels``."""
+        import networkx
+
+        graph = networkx.DiGraph()
+        for k in range(self.dimension + 1):
+            graph.add_nodes_from(((k, i), {"labels": tuple(row)}) for i, row in enumerate(self.labels(k).tolist()))
+        for k in range(1, self.dimension + 1):
+            flat, sizes = self.facets(k)
+            owner = np.repeat(np.arange(len(sizes)), sizes)
+            graph.add_edges_from(
+                ((k - 1, below), (k, above)) for below, above in zip(flat.tolist(), owner.tolist(), strict=True)
+            )
+        return graph
+
+    def dual_graph(self) -> networkx.Graph:
+        """Adjacency of the ``n_0``-dimensional cells: nodes are their indices (attribute ``labels``), edges the
+        ``(n_0 - 1)``-cells between two of them (attribute ``facet``)."""
+        import networkx
+
+        graph = networkx.Graph()
+        graph.add_nodes_from((i, {"labels": tuple(row)}) for i, row in enumerate(self.labels(self.dimension).tolist()))
+        flat, sizes = self.facets(self.dimension)
+        owner = np.repeat(np.arange(len(sizes)), sizes)
+        order = np.argsort(flat, kind="stable")
+        facet, cells = flat[order], owner[order]
+        for i in np.flatnonzero(facet[1:] == facet[:-1]).tolist():
+            graph.add_edge(int(cells[i]), int(cells[i + 1]), facet=int(facet[i]))
+        return graph
+
+    # ------------------------------------------------------------------ reports
+
+    def to_dict(self) -> dict[str, Any]:
+        """The keys of ``exactfd cells --json`` (without the list of cells)."""
+        return {
+            "architecture": list(self.network.architecture),
+            "output_activation": self.network.output_activation,
+            "digest": self.network.digest,
+            "box": None if self.box is None else [[str(entry) for entry in side] for side in self.box],
+            "f_vector": list(self.f_vector),
+            "cells": sum(self.f_vector),
+            "top_cells": self.top_cells,
+            "smooth_top_cells": self.smooth_top_cells,
+            "bounded_top_cells": self.bounded_top_cells,
+            "euler_characteristic": self.euler_characteristic,
+            "generic": self.generic,
+            "supertransversal": self.supertransversal,
+            "complete": self.complete,
+        }
+
+    def __repr__(self) -> str:
+        shape = ",".join(str(n) for n in self.network.architecture)
+        place = "" if self.box is None else " in a box"
+        return f"CanonicalComplex(({shape}){place}, f_vector={self.f_vector})"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{k}</td><td>{f}</td></tr>" for k, f in enumerate(self.f_vector))
+        return f"<table><tr><th>dimension</th><th>cells</th></tr>{rows}</table>"

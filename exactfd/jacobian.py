@@ -1,0 +1,321 @@
+"""The Jacobian of the evaluation map Ev_Z: at points and per cell; exact, modulo a prime, in floats, with symbols.
+
+On a cell the network is affine, ``F(x) = M x + c``, and so is every entry of the derivative with respect to ``theta``
+(arXiv 2209.04036, Lemma 2.8). With ``L^l = d out / d z^l`` (``n_d x n_l``) and ``R^{l-1}`` the input of layer ``l`` as an
+affine function of ``x`` (``(n_{l-1} + 1) x (n_0 + 1)`` coefficients, the last row being the constant one), the block of
+``A^l`` is ``L^l (x) (R^{l-1})^T``.
+
+Rows: point by point (or cell by cell), inside that output by output, and for a cell inside that the coefficients of
+``x_1, ..., x_{n_0}, 1``. Columns: the order of ``theta``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from flint import fmpq, fmpq_mat, fmpz
+
+from exactfd import rationals
+from exactfd.errors import NonSmoothPointError, ShapeError
+from exactfd.geometry.labels import is_smooth_tuple, split_layers
+from exactfd.linalg import modular
+from exactfd.network import Network
+
+if TYPE_CHECKING:
+    import sympy
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+SignArray = np.ndarray[Any, np.dtype[np.int8]]
+
+# --------------------------------------------------------------------------- exact
+
+
+def checked_points(network: Network, points: Any) -> list[list[fmpq]]:
+    """Points as exact lists; raises ``ShapeError`` naming the point whose dimension is not ``n_0``."""
+    rows = rationals.matrix_rows(points, what="points")
+    for index, row in enumerate(rows):
+        if len(row) != network.input_dimension:
+            raise ShapeError(
+                f"points[{index}]: the network has {network.input_dimension} inputs, found {len(row)} coordinates"
+            )
+    return rows
+
+
+def smooth_labels(network: Network, points: Sequence[Sequence[fmpq]]) -> SignArray:
+    """Exact ternary tuples of points, shape ``k x N``.
+
+    Raises ``NonSmoothPointError`` naming the first point that is not parametrically smooth and its zero neurons.
+    """
+    widths = network.relu_widths
+    result = np.zeros((len(points), sum(widths)), dtype=np.int8)
+    for index, point in enumerate(points):
+        labels = network.ternary_tuple(point)
+        if not is_smooth_tuple(labels, widths):
+            zeros = [
+                f"neuron {i} of layer {layer}"
+                for layer, part in enumerate(split_layers(labels, widths), start=1)
+                for i, label in enumerate(part, start=1)
+                if label == 0
+            ]
+            coordinates = ", ".join(str(entry) for entry in point)
+            raise NonSmoothPointError(
+                f"points[{index}] = ({coordinates}) is not parametrically smooth: {' and '.join(zeros)} "
+                "vanishes there and can reach the output; move the point off that bent hyperplane"
+            )
+        result[index] = labels
+    return result
+
+
+def jacobian(network: Network, points: Any) -> fmpq_mat:
+    """Exact Jacobian of ``Ev_Z`` at smooth points: ``k n_d x D``.
+
+    Raises ``NonSmoothPointError`` by name of the point. Source: arXiv 2209.04036, Section 3.
+
+    >>> net = Network([([[2], [-1]], [-5, 4]), ([[1, 1]], [1])], output_activation="relu")
+    >>> jacobian(net, [[3]]).tolist()
+    [[3, 1, 3, 1, 1, 1, 1]]
+    """
+    rows = checked_points(network, points)
+    labels = smooth_labels(network, rows)
+    table = [
+        row
+        for point, label in zip(rows, labels.tolist(), strict=True)
+        for row in _exact_rows(network, label, fmpq_mat(len(point) + 1, 1, [*point, fmpq(1)]))
+    ]
+    return fmpq_mat(table) if table else fmpq_mat(0, network.parametric_dimension)
+
+
+def cell_jacobian(network: Network, labels: Sequence[int]) -> fmpq_mat:
+    """Exact coefficient rows on the cell with the given ternary tuple: ``n_d (n_0 + 1) x D``.
+
+    The row span over all points of the cell. Labels at most 0 count as inactive (on a smooth cell the neurons with label
+    0 are masked). Nothing is asked about whether the cell exists.
+    """
+    size = network.input_dimension + 1
+    identity = fmpq_mat(size, size, [fmpq(int(i == j)) for i in range(size) for j in range(size)])
+    return fmpq_mat(_exact_rows(network, labels, identity))
+
+
+def _exact_rows(network: Network, labels: Sequence[int], inputs: fmpq_mat) -> list[list[fmpq]]:
+    """Rows for one point (``inputs`` one column) or one cell (``inputs`` the identity)."""
+    masks = [[label > 0 for label in part] for part in split_layers(labels, network.relu_widths)]
+    depth, columns = network.depth, inputs.ncols()
+    augmented = [network.augmented(number) for number in range(1, depth + 1)]
+    reached = [inputs]  # R^0, ..., R^{d-1}
+    for a, mask in zip(augmented[:-1], masks, strict=False):
+        z = (a * reached[-1]).tolist()
+        kept = [row if keep else [fmpq(0)] * columns for row, keep in zip(z, mask, strict=True)]
+        reached.append(fmpq_mat([*kept, reached[-1].tolist()[-1]]))
+    n_out = network.output_dimension
+    last = masks[-1] if len(masks) == depth else [True] * n_out
+    sensitivity = fmpq_mat(n_out, n_out, [fmpq(int(i == j and last[i])) for i in range(n_out) for j in range(n_out)])
+    blocks: list[list[list[fmpq]]] = []
+    for level in range(depth - 1, -1, -1):
+        left, right = sensitivity.tolist(), reached[level].transpose().tolist()
+        blocks.append([[x * y for x in left[o] for y in right[c]] for o in range(n_out) for c in range(columns)])
+        if level:
+            n, m = augmented[level].nrows(), augmented[level].ncols() - 1
+            mask = masks[level - 1]
+            weight = [augmented[level][i, j] if mask[j] else fmpq(0) for i in range(n) for j in range(m)]
+            sensitivity = sensitivity * fmpq_mat(n, m, weight)
+    return [[entry for block in reversed(blocks) for entry in block[r]] for r in range(n_out * columns)]
+
+
+# --------------------------------------------------------------------------- many cells or points at once
+
+
+@dataclass(frozen=True)
+class ModularNetwork:
+    """A network reduced modulo a prime that divides no denominator: residues in ``[0, prime)`` as float64."""
+
+    network: Network
+    prime: int
+    layers: tuple[FloatArray, ...]
+
+    @classmethod
+    def reduce(cls, network: Network, prime: int) -> ModularNetwork | None:
+        """Reduction of ``network``, or ``None`` when the prime divides a denominator."""
+        layers = []
+        for number in range(1, network.depth + 1):
+            table = residues(network.augmented(number).tolist(), prime)
+            if table is None:
+                return None
+            layers.append(table)
+        return cls(network, prime, tuple(layers))
+
+    def cell_rows(self, labels: SignArray) -> FloatArray:
+        """Coefficient rows of many cells modulo the prime: ``m n_d (n_0 + 1) x D``."""
+        size = self.network.input_dimension + 1
+        inputs = np.broadcast_to(np.eye(size), (len(labels), size, size))
+        return self._rows(labels, inputs)
+
+    def point_rows(self, labels: SignArray, points: Sequence[Sequence[fmpq]]) -> FloatArray | None:
+        """Jacobian rows at many points modulo the prime: ``m n_d x D``; ``None`` when the prime divides a
+        denominator of a point."""
+        table = residues([[*point, fmpq(1)] for point in points], self.prime)
+        return None if table is None else self._rows(labels, table[:, :, None])
+
+    def _rows(self, labels: SignArray, inputs: FloatArray) -> FloatArray:
+        def product(left: FloatArray, right: FloatArray) -> FloatArray:
+            return modular.multiply(left, right, self.prime)
+
+        masks = _masks(labels, self.network.relu_widths)
+        rows = _batched_rows(self.layers, masks, inputs, product)
+        return modular.reduce(rows, self.prime)
+
+    def derivative_is_zero(self, labels: SignArray, inputs: FloatArray, directions: FloatArray) -> bool:
+        """Whether the derivative of the outputs along every direction vanishes modulo the prime.
+
+        ``inputs`` has shape ``m x (n_0 + 1) x c``, ``directions`` ``q x D`` residues. No Jacobian is built: one forward
+        pass carries the ``q`` derivatives.
+        """
+        p, masks = self.prime, _masks(labels, self.network.relu_widths)
+        value = np.broadcast_to(inputs, (len(labels), *inputs.shape[1:]))
+        m, count, columns = len(labels), len(directions), value.shape[2]
+        change = np.zeros((m, count, value.shape[1], columns))
+        start = 0
+        for level, a in enumerate(self.layers):
+            n, width = a.shape
+            step = directions[:, start : start + n * width].reshape(count, n, width)
+            start += n * width
+            # (q n) x width times m x width x c: one product for all directions
+            moved = modular.multiply(step.reshape(count * n, width), value, p).reshape(m, count, n, columns)
+            if level:
+                moved = modular.reduce(moved + modular.multiply(a[:, :-1], change, p), p)
+            z = modular.multiply(a, value, p)
+            if level < len(masks):
+                moved = moved * masks[level][:, None, :, None]
+                z = z * masks[level][:, :, None]
+            change, value = moved, np.concatenate([z, value[:, -1:, :]], axis=1)
+        return not change.any()
+
+
+def residues(rows: Sequence[Sequence[fmpq]], prime: int) -> FloatArray | None:
+    """Table of rationals modulo a prime, or ``None`` when it divides a denominator."""
+    result = np.empty((len(rows), len(rows[0]) if rows else 0))
+    for i, row in enumerate(rows):
+        for j, entry in enumerate(row):
+            bottom = int(entry.q) % prime
+            if bottom == 0:
+                return None
+            top = int(entry.p) % prime
+            result[i, j] = top if bottom == 1 else top * pow(bottom, -1, prime) % prime
+    return result
+
+
+def integer_residues(rows: Sequence[Sequence[fmpz]], prime: int) -> FloatArray:
+    """Table of integers modulo a prime."""
+    return np.array([[int(entry % prime) for entry in row] for row in rows], dtype=np.float64)
+
+
+def float_jacobian(network: Network, points: Any, *, dtype: Any = np.float64) -> FloatArray:
+    """Jacobian of ``Ev_Z`` in floats, with labels decided by floats: ``k n_d x D``. Not exact.
+
+    What a numerical experiment would compute; ``dtype`` is the precision of the whole computation.
+    """
+    layers = [np.concatenate([w, b[:, None]], axis=1).astype(dtype) for w, b in network.to_numpy()]
+    rows = checked_points(network, points)
+    table = [[rationals.nearest_float(entry) for entry in row] for row in rows]
+    x = np.array(table, dtype=dtype).reshape(len(rows), network.input_dimension)
+    ones = np.ones((len(x), 1), dtype=dtype)
+    inputs = np.concatenate([x, ones], axis=1)[:, :, None]
+    masks, value = [], inputs[:, :, 0]
+    with np.errstate(all="ignore"):  # overflow shows as inf and nan in the result: this path promises nothing
+        for a in layers[: len(network.relu_widths)]:
+            z = value @ a.T
+            masks.append((z > 0).astype(dtype))
+            value = np.concatenate([np.maximum(z, 0), ones], axis=1)
+        return _batched_rows(layers, masks, inputs, np.matmul)
+
+
+def _masks(labels: SignArray, widths: Sequence[int]) -> list[FloatArray]:
+    cuts = np.cumsum([0, *widths])
+    return [
+        (labels[:, a:b] > 0).astype(np.float64) for a, b in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
+    ]
+
+
+def _batched_rows(layers: Sequence[Any], masks: Sequence[Any], inputs: Any, product: Any) -> Any:
+    """The blocks ``L^l (x) (R^{l-1})^T`` for ``m`` masks at once: ``(m n_d c) x D``.
+
+    ``inputs`` is ``m x (n_0 + 1) x c``; ``product`` multiplies stacks of matrices. Products of one entry of ``L`` and one
+    of ``R`` are left unreduced.
+    """
+    depth, count, columns = len(layers), len(inputs), inputs.shape[2]
+    reached = [inputs]
+    for a, mask in zip(layers[:-1], masks, strict=False):
+        z = product(a, reached[-1]) * mask[:, :, None]
+        reached.append(np.concatenate([z, reached[-1][:, -1:, :]], axis=1))
+    n_out = layers[-1].shape[0]
+    sensitivity = np.broadcast_to(np.eye(n_out, dtype=inputs.dtype), (count, n_out, n_out))
+    if len(masks) == depth:
+        sensitivity = sensitivity * masks[-1][:, :, None]
+    blocks = []
+    for level in range(depth - 1, -1, -1):
+        block = sensitivity[:, :, None, :, None] * reached[level].transpose(0, 2, 1)[:, None, :, None, :]
+        blocks.append(block.reshape(count * n_out * columns, -1))
+        if level:
+            sensitivity = product(sensitivity, layers[level][:, :-1]) * masks[level - 1][:, None, :]
+    return np.concatenate(blocks[::-1], axis=1)
+
+
+# --------------------------------------------------------------------------- symbols
+
+
+@dataclass(frozen=True)
+class SymbolicCell:
+    """The network and its derivative on one cell, as polynomials in ``theta`` and ``x``.
+
+    Attributes
+    ----------
+    parameters, inputs
+        The symbols, in the order of ``theta`` and of the input coordinates.
+    outputs
+        ``F(theta, x)`` on the cell, ``n_d x 1``.
+    jacobian
+        ``dF / d theta``, ``n_d x D``.
+    """
+
+    parameters: tuple[sympy.Symbol, ...]
+    inputs: tuple[sympy.Symbol, ...]
+    outputs: sympy.Matrix
+    jacobian: sympy.Matrix
+
+    def latex(self) -> str:
+        """LaTeX of the Jacobian."""
+        import sympy
+
+        return str(sympy.latex(self.jacobian))
+
+
+def symbolic_cell(network: Network, labels: Sequence[int]) -> SymbolicCell:
+    """``F`` and ``dF / d theta`` as polynomials on the cells with the given ternary tuple (only the architecture of
+    ``network`` enters). Labels at most 0 count as inactive.
+
+    >>> net = Network([([[2], [-1]], [-5, 4]), ([[1, 1]], [1])])
+    >>> symbolic_cell(net, (1, -1)).outputs[0]
+    W2_11*(W1_11*x_1 + b1_1) + b2_1
+    """
+    import sympy
+
+    masks = [[label > 0 for label in part] for part in split_layers(labels, network.relu_widths)]
+    sizes = network.architecture
+    inputs = sympy.symbols(f"x_1:{sizes[0] + 1}")
+    parameters: list[sympy.Symbol] = []
+    value = list(inputs)
+    for level in range(1, network.depth + 1):
+        z = []
+        for i in range(1, sizes[level] + 1):
+            separator = "" if max(sizes[level], sizes[level - 1]) < 10 else "_"
+            weights = [sympy.Symbol(f"W{level}_{i}{separator}{j}") for j in range(1, sizes[level - 1] + 1)]
+            bias = sympy.Symbol(f"b{level}_{i}")
+            parameters += [*weights, bias]
+            z.append(sum((w * v for w, v in zip(weights, value, strict=True)), bias))
+        if level <= len(masks):
+            z = [entry if keep else sympy.Integer(0) for entry, keep in zip(z, masks[level - 1], strict=True)]
+        value = z
+    outputs = sympy.Matrix(value)
+    return SymbolicCell(tuple(parameters), tuple(inputs), outputs, outputs.jacobian(parameters))

@@ -1,0 +1,255 @@
+"""Proving the rank of a stack of Jacobian rows over Q: from below modulo a prime, from above by kernel vectors.
+
+From below: rank modulo a prime that divides no denominator. From above: explicit integer kernel vectors, each checked to
+annihilate every row of the stack. The check is a forward pass of derivatives modulo several primes whose product exceeds a
+bound on the size of the exact result, so that a result which vanishes modulo all of them is zero.
+
+Rescaling a hidden neuron by ``t`` and its outgoing weights by ``1/t`` leaves the function alone, so the scaling directions
+(the row of the neuron, minus its outgoing column) always lie in the kernel. As many columns as they have rank are fixed
+(the *gauge*) and never enter an elimination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
+
+from exactfd import rationals
+from exactfd.budget import Budget
+from exactfd.errors import InternalError
+from exactfd.jacobian import (
+    FloatArray,
+    ModularNetwork,
+    SignArray,
+    _exact_rows,
+    integer_residues,
+    residues,
+)
+from exactfd.linalg import exact, modular
+from exactfd.network import Network
+
+_ENTRIES = 4_000_000  # matrix entries built at once: 32 MB
+
+
+def scaling_directions(network: Network) -> list[list[fmpq]]:
+    """Tangents of the positive scalings, one vector of length ``D`` for each hidden neuron (zero for a neuron without
+    any nonzero weight). Source: arXiv 2209.04036, Section 7."""
+    augmented = [network.augmented(number).tolist() for number in range(1, network.depth + 1)]
+    starts = np.cumsum([0, *[len(a) * len(a[0]) for a in augmented]]).tolist()
+    result = []
+    for level in range(network.depth - 1):
+        width, following = len(augmented[level][0]), augmented[level + 1]
+        for neuron, row in enumerate(augmented[level]):
+            direction = [fmpq(0)] * network.parametric_dimension
+            first = starts[level] + neuron * width
+            direction[first : first + width] = row
+            for i, outgoing in enumerate(following):
+                direction[starts[level + 1] + i * len(outgoing) + neuron] = -outgoing[neuron]
+            result.append(direction)
+    return result
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """Independent scaling directions (``vectors``) and columns on which they are invertible (``columns``)."""
+
+    vectors: list[list[fmpq]]
+    columns: list[int]
+
+    @classmethod
+    def of(cls, network: Network, prime: int) -> Gauge:
+        """A gauge of the largest rank that the prime shows."""
+        directions = scaling_directions(network)
+        space = modular.RowSpace(network.parametric_dimension, prime)
+        table = residues(directions, prime) if directions else None
+        if table is not None:
+            space.add(table)
+        return cls([directions[i] for i in space.pivot_rows], sorted(space.pivot_columns))
+
+
+class RankSearch:
+    """A stack of Jacobian rows of one network, over cells (coefficient rows) or over points, that grows.
+
+    ``rank`` is a proved lower bound at any time; :meth:`kernel` proposes integer vectors and :meth:`annihilates` proves
+    that they lie in the kernel of all rows given so far (or of any others).
+    """
+
+    def __init__(self, network: Network, prime: int, reduced: ModularNetwork) -> None:
+        self.network = network
+        self.prime = prime
+        self._reduced = reduced
+        self.gauge = Gauge.of(network, prime)
+        fixed = set(self.gauge.columns)
+        self.columns = np.array([j for j in range(network.parametric_dimension) if j not in fixed], dtype=np.int64)
+        self._space = modular.RowSpace(len(self.columns), prime)
+        self._rows_per_item: list[int] = []
+        self._items: list[tuple[SignArray, Sequence[Sequence[fmpq]] | None]] = []
+
+    @classmethod
+    def start(cls, network: Network, *, skip: int = 0) -> RankSearch:
+        """Search modulo the first usable prime, after passing over ``skip`` of them."""
+        usable = 0
+        for prime in modular.primes():
+            reduced = ModularNetwork.reduce(network, prime)
+            if reduced is None:
+                continue
+            if usable == skip:
+                return cls(network, prime, reduced)
+            usable += 1
+        raise InternalError("every prime below 2^23 divides a denominator of this network")
+
+    @property
+    def rank(self) -> int:
+        """Rank of the rows so far modulo the prime: at most their rank over Q."""
+        return self._space.rank
+
+    @property
+    def upper_from_kernel(self) -> int:
+        """``rank`` again: what ``D`` minus gauge minus kernel comes to once :meth:`kernel` is verified."""
+        return self._space.rank
+
+    def add_cells(self, labels: SignArray, *, stop_at: int, budget: Budget | None = None) -> None:
+        """Stack the coefficient rows of cells (labels ``m x N``); stops once the rank reaches ``stop_at``."""
+        per_item = self.network.output_dimension * (self.network.input_dimension + 1)
+        for chunk in _chunks(len(labels), per_item * self.network.parametric_dimension):
+            if self.rank >= stop_at:
+                return
+            self._add(labels[chunk], None, self._reduced.cell_rows(labels[chunk]), per_item)
+            if budget is not None:
+                budget.check()
+
+    def add_points(self, labels: SignArray, points: Sequence[Sequence[fmpq]]) -> bool:
+        """Stack the Jacobian rows at points; False when the prime divides a denominator of a point."""
+        per_item = self.network.output_dimension
+        for chunk in _chunks(len(labels), per_item * self.network.parametric_dimension):
+            rows = self._reduced.point_rows(labels[chunk], points[chunk])
+            if rows is None:
+                return False
+            self._add(labels[chunk], points[chunk], rows, per_item)
+        return True
+
+    def _add(
+        self, labels: SignArray, points: Sequence[Sequence[fmpq]] | None, rows: FloatArray, per_item: int
+    ) -> None:
+        self._items.append((labels, points))
+        self._rows_per_item.append(per_item)
+        self._space.add(rows[:, self.columns])
+
+    # ------------------------------------------------------------------ kernel
+
+    def pivot_rows(self) -> list[tuple[int, int]]:
+        """For each independent row: the number of its item (cell or point, in order of arrival) and its row there."""
+        return [divmod(i, self._rows_per_item[0]) for i in self._space.pivot_rows]
+
+    def kernel(self) -> list[list[fmpz]]:
+        """Integer vectors (length ``D``, zero on the gauge) that span the kernel of the independent rows modulo the
+        scaling directions: one for each column that is neither pivot nor gauge, and an identity block on those columns up
+        to scale. Exact; whether they annihilate the *other* rows is for :meth:`annihilates` to say."""
+        pivots = self._space.pivot_columns
+        taken = set(pivots)
+        free = [j for j in range(len(self.columns)) if j not in taken]
+        rows = self._exact_pivot_rows()
+        moving = [j for j in free if any(rows[i, j] != 0 for i in range(rows.nrows()))]
+        solved = iter(exact.solve_on_pivots(rows, pivots, moving) if moving else [])
+        position = set(moving)
+        result = []
+        for column in free:
+            vector = [fmpz(0)] * self.network.parametric_dimension
+            if column in position:
+                for j, entry in zip(self.columns.tolist(), next(solved), strict=True):
+                    vector[j] = entry
+            else:
+                vector[int(self.columns[column])] = fmpz(1)
+            result.append(vector)
+        return result
+
+    def _exact_pivot_rows(self) -> fmpz_mat:
+        labels = np.concatenate([item[0] for item in self._items]) if self._items else None
+        points = [point for item in self._items for point in item[1] or []]
+        size = self.network.input_dimension + 1
+        cache: dict[int, list[list[fmpq]]] = {}
+        rows = []
+        for item, row in self.pivot_rows():
+            if item not in cache:
+                inputs = (
+                    fmpq_mat(size, 1, [*points[item], fmpq(1)])
+                    if points
+                    else fmpq_mat(size, size, [fmpq(int(i == j)) for i in range(size) for j in range(size)])
+                )
+                assert labels is not None
+                cache[item] = _exact_rows(self.network, labels[item].tolist(), inputs)
+            full = cache[item][row]
+            rows.append(rationals.primitive_row([full[j] for j in self.columns.tolist()])[0])
+        return fmpz_mat(rows) if rows else fmpz_mat(0, len(self.columns))
+
+    def annihilates(
+        self, vectors: Sequence[Sequence[fmpz]], labels: SignArray, points: Sequence[Sequence[fmpq]] | None = None
+    ) -> bool:
+        """Whether ``J v = 0`` exactly, for every vector and every row of the given cells (or points)."""
+        if not vectors or not len(labels):
+            return True
+        bound = _derivative_bound(self.network, vectors, points)
+        product, size = 1, self.network.input_dimension + 1
+        weight = len(vectors) * max(self.network.architecture) * (size if points is None else 1)
+        for prime in modular.primes():
+            reduced = ModularNetwork.reduce(self.network, prime)
+            table = None if points is None else residues([[*point, fmpq(1)] for point in points], prime)
+            if reduced is None or (points is not None and table is None):
+                continue
+            directions = integer_residues(vectors, prime)
+            for chunk in _chunks(len(labels), weight):
+                inputs = np.eye(size)[None] if table is None else table[chunk][:, :, None]
+                if not reduced.derivative_is_zero(labels[chunk], inputs, directions):
+                    return False
+            product *= prime
+            if product > bound:
+                return True
+        raise InternalError("ran out of primes below 2^23")
+
+
+def _chunks(count: int, weight: int) -> Iterable[slice]:
+    step = max(1, _ENTRIES // max(weight, 1))
+    return (slice(start, start + step) for start in range(0, count, step))
+
+
+def _derivative_bound(
+    network: Network, vectors: Sequence[Sequence[fmpz]], points: Sequence[Sequence[fmpq]] | None
+) -> int:
+    """Bound on the numerators of ``J v`` (coefficients on a cell, or values at points).
+
+    With ``A^l = M_l / q_l`` for an integer matrix ``M_l``, put ``nu_l = max(q_l, |M_l|)`` in the row-sum norm. The layer
+    inputs times ``q_1 ... q_l`` are integers of size at most ``nu_1 ... nu_l`` times the input, and so by the product rule
+    ``|q_1 ... q_d J v| <= sum_l q_l |v^l| prod_{k != l} nu_k``. Masks only remove terms.
+    """
+    sizes, denominators, starts, position = [], [], [], 0
+    for number in range(1, network.depth + 1):
+        a = network.augmented(number)
+        q = int(rationals.common_denominator(a.entries()))
+        norm = max(sum(abs(int((entry * q).p)) for entry in row) for row in a.tolist())
+        sizes.append(max(q, norm))
+        denominators.append(q)
+        starts.append((position, a.nrows(), a.ncols()))
+        position += a.nrows() * a.ncols()
+    scale = 1
+    if points is not None:  # a point times its denominator is an integer vector
+        for point in points:
+            q = int(rationals.common_denominator(point))
+            scale = max(scale, q, *[abs(int((entry * q).p)) for entry in point])
+    value = change = 0
+    value = scale
+    for (start, n, width), q, nu in zip(starts, denominators, sizes, strict=True):
+        norm = max(
+            sum(abs(int(entry)) for entry in vector[start + i * width : start + (i + 1) * width])
+            for vector in vectors
+            for i in range(n)
+        )
+        change = nu * change + q * norm * value
+        value = nu * value
+    return 2 * change
+
+
+__all__: list[Any] = ["Gauge", "RankSearch", "scaling_directions"]
