@@ -77,7 +77,9 @@ def tasks() -> list[Task]:
 
 def train(task: Task) -> MLPClassifier:
     """Fit the classifier of a task with L-BFGS."""
-    model = MLPClassifier(task.hidden, solver="lbfgs", alpha=1e-3, max_iter=400, random_state=task.seed)
+    model = MLPClassifier(
+        hidden_layer_sizes=task.hidden, solver="lbfgs", alpha=1e-3, max_iter=400, random_state=task.seed
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(task.inputs, task.classes)
