@@ -1,5 +1,92 @@
-"""Exact functional dimension, cells and ranks of ReLU networks with rational parameters."""
-from exactfd.network import Network
-from exactfd.geometry.complex import canonical_complex
-from exactfd.dimension import functional_dimension, batch_functional_dimension
-from exactfd.jacobian import jacobian
+"""Exact functional dimension, cells and ranks of ReLU networks with rational parameters.
+
+>>> import exactfd
+>>> net = exactfd.Network.from_arrays([([[1], [-1]], [0, 0]), ([[1, 1]], [-1])])
+>>> exactfd.functional_dimension(net).value
+4
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exactfd.budget import Budget
+    from exactfd.dimension import BatchResult, DimensionResult, batch_functional_dimension, functional_dimension
+    from exactfd.errors import BudgetExceeded, ExactFDError, InputError, MissingExtraError, NonSmoothPointError
+    from exactfd.geometry.complex import CanonicalComplex, Cell, canonical_complex
+    from exactfd.geometry.location import Location, locate
+    from exactfd.geometry.splitting import split_cells
+    from exactfd.io import load, load_points, save
+    from exactfd.jacobian import cell_jacobian, float_jacobian, jacobian, symbolic_cell
+    from exactfd.network import Network
+
+__version__ = "0.1.0"
+
+# Names are imported when first used, so that a small command starts fast.
+_HOME = {
+    "Network": "exactfd.network",
+    "load": "exactfd.io",
+    "save": "exactfd.io",
+    "load_points": "exactfd.io",
+    "canonical_complex": "exactfd.geometry.complex",
+    "CanonicalComplex": "exactfd.geometry.complex",
+    "Cell": "exactfd.geometry.complex",
+    "split_cells": "exactfd.geometry.splitting",
+    "locate": "exactfd.geometry.location",
+    "Location": "exactfd.geometry.location",
+    "jacobian": "exactfd.jacobian",
+    "cell_jacobian": "exactfd.jacobian",
+    "float_jacobian": "exactfd.jacobian",
+    "symbolic_cell": "exactfd.jacobian",
+    "functional_dimension": "exactfd.dimension",
+    "batch_functional_dimension": "exactfd.dimension",
+    "DimensionResult": "exactfd.dimension",
+    "BatchResult": "exactfd.dimension",
+    "Budget": "exactfd.budget",
+    "ExactFDError": "exactfd.errors",
+    "InputError": "exactfd.errors",
+    "NonSmoothPointError": "exactfd.errors",
+    "BudgetExceeded": "exactfd.errors",
+    "MissingExtraError": "exactfd.errors",
+}
+
+__all__ = [
+    "Network",
+    "load",
+    "save",
+    "load_points",
+    "canonical_complex",
+    "CanonicalComplex",
+    "Cell",
+    "split_cells",
+    "locate",
+    "Location",
+    "jacobian",
+    "cell_jacobian",
+    "float_jacobian",
+    "symbolic_cell",
+    "functional_dimension",
+    "batch_functional_dimension",
+    "DimensionResult",
+    "BatchResult",
+    "Budget",
+    "ExactFDError",
+    "InputError",
+    "NonSmoothPointError",
+    "BudgetExceeded",
+    "MissingExtraError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'exactfd' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -13,7 +13,8 @@ from exactfd.errors import BudgetExceeded, InputError
 class Progress(Protocol):
     """Called now and then as ``progress(stage, done, total)``; ``total`` is None where it is not known."""
 
-    def __call__(self, stage: str, done: int, total: int | None) -> None: ...
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        """Take note."""
 
 
 def silent(stage: str, done: int, total: int | None) -> None:

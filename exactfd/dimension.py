@@ -213,7 +213,8 @@ def _sampled_cells(network: Network) -> SignArray:
     points = np.round(rng.standard_normal((count, network.input_dimension)) * scales * 256) / 256
     found = {network.ternary_tuple(point) for point in points.tolist()}
     labels = np.array(sorted(found), dtype=np.int8).reshape(len(found), sum(widths))
-    return labels[smooth_mask(labels, widths)]
+    smooth: SignArray = labels[smooth_mask(labels, widths)]
+    return smooth
 
 
 # --------------------------------------------------------------------------- batches

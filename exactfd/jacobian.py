@@ -1,9 +1,9 @@
 """The Jacobian of the evaluation map Ev_Z: at points and per cell; exact, modulo a prime, in floats, with symbols.
 
 On a cell the network is affine, ``F(x) = M x + c``, and so is every entry of the derivative with respect to ``theta``
-(arXiv 2209.04036, Lemma 2.8). With ``L^l = d out / d z^l`` (``n_d x n_l``) and ``R^{l-1}`` the input of layer ``l`` as an
-affine function of ``x`` (``(n_{l-1} + 1) x (n_0 + 1)`` coefficients, the last row being the constant one), the block of
-``A^l`` is ``L^l (x) (R^{l-1})^T``.
+(arXiv 2209.04036, Lemma 2.8). With ``L^l = d out / d z^l`` (``n_d x n_l``) and ``R^{l-1}`` the input of layer ``l``
+as an affine function of ``x`` (``(n_{l-1} + 1) x (n_0 + 1)`` coefficients, the last row being the constant one), the
+block of ``A^l`` is ``L^l (x) (R^{l-1})^T``.
 
 Rows: point by point (or cell by cell), inside that output by output, and for a cell inside that the coefficients of
 ``x_1, ..., x_{n_0}, 1``. Columns: the order of ``theta``.
@@ -91,8 +91,8 @@ def jacobian(network: Network, points: Any) -> fmpq_mat:
 def cell_jacobian(network: Network, labels: Sequence[int]) -> fmpq_mat:
     """Exact coefficient rows on the cell with the given ternary tuple: ``n_d (n_0 + 1) x D``.
 
-    The row span over all points of the cell. Labels at most 0 count as inactive (on a smooth cell the neurons with label
-    0 are masked). Nothing is asked about whether the cell exists.
+    The row span over all points of the cell. Labels at most 0 count as inactive (on a smooth cell the neurons with
+    label 0 are masked). Nothing is asked about whether the cell exists.
     """
     size = network.input_dimension + 1
     identity = fmpq_mat(size, size, [fmpq(int(i == j)) for i in range(size) for j in range(size)])
@@ -154,7 +154,8 @@ class ModularNetwork:
 
     def point_rows(self, labels: SignArray, points: Sequence[Sequence[fmpq]]) -> FloatArray | None:
         """Jacobian rows at many points modulo the prime: ``m n_d x D``; ``None`` when the prime divides a
-        denominator of a point."""
+        denominator of a point.
+        """
         table = residues([[*point, fmpq(1)] for point in points], self.prime)
         return None if table is None else self._rows(labels, table[:, :, None])
 
@@ -228,21 +229,20 @@ def float_jacobian(network: Network, points: Any, *, dtype: Any = np.float64) ->
             z = value @ a.T
             masks.append((z > 0).astype(dtype))
             value = np.concatenate([np.maximum(z, 0), ones], axis=1)
-        return _batched_rows(layers, masks, inputs, np.matmul)
+        result: FloatArray = _batched_rows(layers, masks, inputs, np.matmul)
+    return result
 
 
 def _masks(labels: SignArray, widths: Sequence[int]) -> list[FloatArray]:
     cuts = np.cumsum([0, *widths])
-    return [
-        (labels[:, a:b] > 0).astype(np.float64) for a, b in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
-    ]
+    return [(labels[:, a:b] > 0).astype(np.float64) for a, b in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)]
 
 
 def _batched_rows(layers: Sequence[Any], masks: Sequence[Any], inputs: Any, product: Any) -> Any:
     """The blocks ``L^l (x) (R^{l-1})^T`` for ``m`` masks at once: ``(m n_d c) x D``.
 
-    ``inputs`` is ``m x (n_0 + 1) x c``; ``product`` multiplies stacks of matrices. Products of one entry of ``L`` and one
-    of ``R`` are left unreduced.
+    ``inputs`` is ``m x (n_0 + 1) x c``; ``product`` multiplies stacks of matrices. Products of one entry of ``L`` and
+    one of ``R`` are left unreduced.
     """
     depth, count, columns = len(layers), len(inputs), inputs.shape[2]
     reached = [inputs]

@@ -62,9 +62,7 @@ class Network:
     _augmented: tuple[fmpq_mat, ...]
     output_activation: OutputActivation
 
-    def __init__(
-        self, layers: Iterable[tuple[Any, Any]], *, output_activation: OutputActivation = "identity"
-    ) -> None:
+    def __init__(self, layers: Iterable[tuple[Any, Any]], *, output_activation: OutputActivation = "identity") -> None:
         if output_activation not in ("identity", "relu"):
             raise InputError(f'output_activation: expected "identity" or "relu", found {output_activation!r}')
         augmented: list[fmpq_mat] = []
@@ -169,7 +167,8 @@ class Network:
     @property
     def upper_bound(self) -> int:
         """``D' = D - (number of hidden neurons)``, which bounds the functional dimension at every parameter
-        (arXiv 2209.04036, Theorem 7.1)."""
+        (arXiv 2209.04036, Theorem 7.1).
+        """
         return self.parametric_dimension - self.hidden_neurons
 
     @property

@@ -1,12 +1,12 @@
 """Proving the rank of a stack of Jacobian rows over Q: from below modulo a prime, from above by kernel vectors.
 
-From below: rank modulo a prime that divides no denominator. From above: explicit integer kernel vectors, each checked to
-annihilate every row of the stack. The check is a forward pass of derivatives modulo several primes whose product exceeds a
-bound on the size of the exact result, so that a result which vanishes modulo all of them is zero.
+From below: rank modulo a prime that divides no denominator. From above: explicit integer kernel vectors, each checked
+to annihilate every row of the stack. The check is a forward pass of derivatives modulo several primes whose product
+exceeds a bound on the size of the exact result, so that a result which vanishes modulo all of them is zero.
 
-Rescaling a hidden neuron by ``t`` and its outgoing weights by ``1/t`` leaves the function alone, so the scaling directions
-(the row of the neuron, minus its outgoing column) always lie in the kernel. As many columns as they have rank are fixed
-(the *gauge*) and never enter an elimination.
+Rescaling a hidden neuron by ``t`` and its outgoing weights by ``1/t`` leaves the function alone, so the scaling
+directions (the row of the neuron, minus its outgoing column) always lie in the kernel. As many columns as they have
+rank are fixed (the *gauge*) and never enter an elimination.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ _ENTRIES = 4_000_000  # matrix entries built at once: 32 MB
 
 def scaling_directions(network: Network) -> list[list[fmpq]]:
     """Tangents of the positive scalings, one vector of length ``D`` for each hidden neuron (zero for a neuron without
-    any nonzero weight). Source: arXiv 2209.04036, Section 7."""
+    any nonzero weight). Source: arXiv 2209.04036, Section 7.
+    """
     augmented = [network.augmented(number).tolist() for number in range(1, network.depth + 1)]
     starts = np.cumsum([0, *[len(a) * len(a[0]) for a in augmented]]).tolist()
     result = []
@@ -132,9 +133,7 @@ class RankSearch:
             self._add(labels[chunk], points[chunk], rows, per_item)
         return True
 
-    def _add(
-        self, labels: SignArray, points: Sequence[Sequence[fmpq]] | None, rows: FloatArray, per_item: int
-    ) -> None:
+    def _add(self, labels: SignArray, points: Sequence[Sequence[fmpq]] | None, rows: FloatArray, per_item: int) -> None:
         self._items.append((labels, points))
         self._rows_per_item.append(per_item)
         self._space.add(rows[:, self.columns])
@@ -147,8 +146,9 @@ class RankSearch:
 
     def kernel(self) -> list[list[fmpz]]:
         """Integer vectors (length ``D``, zero on the gauge) that span the kernel of the independent rows modulo the
-        scaling directions: one for each column that is neither pivot nor gauge, and an identity block on those columns up
-        to scale. Exact; whether they annihilate the *other* rows is for :meth:`annihilates` to say."""
+        scaling directions: one for each column that is neither pivot nor gauge, and an identity block on those
+        columns up to scale. Exact; whether they annihilate the *other* rows is for :meth:`annihilates` to say.
+        """
         pivots = self._space.pivot_columns
         taken = set(pivots)
         free = [j for j in range(len(self.columns)) if j not in taken]
@@ -221,9 +221,9 @@ def _derivative_bound(
 ) -> int:
     """Bound on the numerators of ``J v`` (coefficients on a cell, or values at points).
 
-    With ``A^l = M_l / q_l`` for an integer matrix ``M_l``, put ``nu_l = max(q_l, |M_l|)`` in the row-sum norm. The layer
-    inputs times ``q_1 ... q_l`` are integers of size at most ``nu_1 ... nu_l`` times the input, and so by the product rule
-    ``|q_1 ... q_d J v| <= sum_l q_l |v^l| prod_{k != l} nu_k``. Masks only remove terms.
+    With ``A^l = M_l / q_l`` for an integer matrix ``M_l``, put ``nu_l = max(q_l, |M_l|)`` in the row-sum norm. The
+    layer inputs times ``q_1 ... q_l`` are integers of size at most ``nu_1 ... nu_l`` times the input, and so by the
+    product rule ``|q_1 ... q_d J v| <= sum_l q_l |v^l| prod_{k != l} nu_k``. Masks only remove terms.
     """
     sizes, denominators, starts, position = [], [], [], 0
     for number in range(1, network.depth + 1):

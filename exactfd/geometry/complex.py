@@ -1,6 +1,7 @@
 """The canonical polyhedral complex C(theta): every cell of every dimension, on all of R^{n_0} or in a closed box.
 
-Source: Grigsby, Lindsey, arXiv 2008.09052 (the complex); Masden, arXiv 2207.07696 (sign sequences, supertransversality).
+Source: Grigsby, Lindsey, arXiv 2008.09052 (the complex); Masden, arXiv 2207.07696 (sign sequences,
+supertransversality).
 """
 
 from __future__ import annotations
@@ -194,7 +195,8 @@ class CanonicalComplex:
     @cached_property
     def generic(self) -> bool | None:
         """Whether every ReLU layer is a generic arrangement (see :func:`~exactfd.geometry.transversality.is_generic`);
-        ``None`` where too many subsets would have to be tried."""
+        ``None`` where too many subsets would have to be tried.
+        """
         verdicts = [is_generic(self.network.augmented(i + 1)) for i in range(len(self.network.relu_widths))]
         if False in verdicts:
             return False
@@ -239,7 +241,8 @@ class CanonicalComplex:
 
     def facets(self, dimension: int) -> tuple[Indices, Lengths]:
         """Face relation: numbers of the ``(k-1)``-cells in the closure of each ``k``-cell, concatenated, and how many
-        each cell has."""
+        each cell has.
+        """
         k = self._level(dimension)
         if k is None or k == 0:
             return np.zeros(0, dtype=np.int32), np.zeros(len(self._inner[0]) if k == 0 else 0, dtype=np.int64)
@@ -299,8 +302,8 @@ class CanonicalComplex:
     def _numbers(self) -> list[dict[tuple[int, ...], int]]:
         result = []
         for k in range(self.dimension + 1):
-            rows = np.concatenate([self.labels(k), self.walls(k)], axis=1) if self.f_vector[k] else []
-            result.append({tuple(row): i for i, row in enumerate(np.asarray(rows).tolist())})
+            rows = np.concatenate([self.labels(k), self.walls(k)], axis=1).tolist() if self.f_vector[k] else []
+            result.append({tuple(row): i for i, row in enumerate(rows)})
         return result
 
     # ------------------------------------------------------------------ points
@@ -342,7 +345,9 @@ class CanonicalComplex:
             content = content.gcd(entry)
         return [entry // content for entry in point]
 
-    def generators_of(self, dimension: int, index: int) -> tuple[list[tuple[Fraction, ...]], list[tuple[Fraction, ...]]]:
+    def generators_of(
+        self, dimension: int, index: int
+    ) -> tuple[list[tuple[Fraction, ...]], list[tuple[Fraction, ...]]]:
         """Vertices and extreme directions of one cell, exact, modulo the lineality."""
         k = self._level(dimension)
         if k is None:
@@ -361,7 +366,8 @@ class CanonicalComplex:
 
     def face_poset(self) -> networkx.DiGraph:
         """Hasse diagram of the cells: nodes ``(dimension, index)``, an arrow from each cell to each of which it is a
-        facet; node attribute ``labels``."""
+        facet; node attribute ``labels``.
+        """
         import networkx
 
         graph = networkx.DiGraph()
@@ -377,7 +383,8 @@ class CanonicalComplex:
 
     def dual_graph(self) -> networkx.Graph:
         """Adjacency of the ``n_0``-dimensional cells: nodes are their indices (attribute ``labels``), edges the
-        ``(n_0 - 1)``-cells between two of them (attribute ``facet``)."""
+        ``(n_0 - 1)``-cells between two of them (attribute ``facet``).
+        """
         import networkx
 
         graph = networkx.Graph()

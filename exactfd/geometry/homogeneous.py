@@ -1,9 +1,9 @@
 """The ReLU part of a network as integer matrices on homogeneous coordinates.
 
-Biases are multiplied by an extra coordinate ``t`` and the network is looked at on ``t >= 0``: points of ``R^{n_0}`` have
-``t > 0`` and directions at infinity have ``t = 0``. The homogenised network is piecewise linear, so one evaluation
-serves vertices and rays alike. Multiplying a neuron by a positive number changes no sign, so every row can be made
-primitive and integral (for exact evaluation) or of size one (for floats).
+Biases are multiplied by an extra coordinate ``t`` and the network is looked at on ``t >= 0``: points of ``R^{n_0}``
+have ``t > 0`` and directions at infinity have ``t = 0``. The homogenised network is piecewise linear, so one
+evaluation serves vertices and rays alike. Multiplying a neuron by a positive number changes no sign, so every row can
+be made primitive and integral (for exact evaluation) or of size one (for floats).
 
 If the first ReLU layer has rank ``r < n_0``, nothing depends on the kernel of its weights. The coordinates are then
 ``r`` independent pre-activations of the first layer, and each cell of ``R^r`` stands for its product with
@@ -69,7 +69,8 @@ class HomogeneousNetwork:
 
     def float_layer(self, index: int) -> tuple[FloatArray, FloatArray]:
         """Layer ``index`` (from 0) as ``(M, |M|)`` in float64, entries at most one in size, correct to ``2^-52``
-        relative; ``|M|`` is raised to ``1e-40`` on nonzero entries so that no bound made from it underflows."""
+        relative; ``|M|`` is raised to ``1e-40`` on nonzero entries so that no bound made from it underflows.
+        """
         columns = [*(self.exponents[index - 1] if index else [0] * (self.layers[0].ncols() - 1)), 0]
         table = [
             [scaled_float(entry, k - shift) for entry, shift in zip(row, columns, strict=True)]

@@ -1,10 +1,11 @@
 """Exact signs of pre-activations at vertices and rays, at the speed of floats.
 
 Every generator (vertex or ray) carries its pre-activations in the current layer as float64 together with rigorous
-error bounds, with respect to one fixed positive multiple of its exact homogeneous coordinates. A sign is taken from the
-float only when the value exceeds its bound. The zeros that are zero by construction (a generator on the neuron that
-made it) are carried with error bound exactly 0, which no other value ever has. What neither decides is computed in exact
-integers from the generator's ancestry, once, and the float values of that generator are then refreshed from them.
+error bounds, with respect to one fixed positive multiple of its exact homogeneous coordinates. A sign is taken from
+the float only when the value exceeds its bound. The zeros that are zero by construction (a generator on the neuron
+that made it) are carried with error bound exactly 0, which no other value ever has. What neither decides is computed
+in exact integers from the generator's ancestry, once, and the float values of that generator are then refreshed from
+them.
 
 Invariant, for every entry: ``|true - value| <= error``, and ``error == 0`` if and only if the entry is known to be
 exactly zero.
@@ -21,7 +22,7 @@ from flint import fmpz, fmpz_mat
 from exactfd.geometry.homogeneous import HomogeneousNetwork, scaled_float
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
-IntArray = np.ndarray[Any, np.dtype[np.int64]]
+IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
 
 _UNIT = 2.0**-53  # unit roundoff of binary64

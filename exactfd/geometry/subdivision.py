@@ -1,18 +1,18 @@
 """The whole complex by subdivision, one neuron at a time, for every parameter.
 
 The closed half space ``t >= 0`` of homogeneous coordinates is a ball once directions are identified: the points of
-``R^r`` together with the directions at infinity. The arrangement of ``r`` independent first-layer hyperplanes (or a box)
-cuts it into simplices (or the faces of a cube). From then on a neuron is linear on every cell, and a cell is *mixed* when
-the neuron has both signs on its vertices and rays. A mixed ``k``-cell ``c`` is replaced by its parts ``c+`` (which keeps
-the number of ``c``), ``c-`` and the ``(k-1)``-cell ``c0``; no other cell changes. Cells are stored by their facets, which
-makes the step local: with ``h`` running over the facets of ``c``,
+``R^r`` together with the directions at infinity. The arrangement of ``r`` independent first-layer hyperplanes (or a
+box) cuts it into simplices (or the faces of a cube). From then on a neuron is linear on every cell, and a cell is
+*mixed* when the neuron has both signs on its vertices and rays. A mixed ``k``-cell ``c`` is replaced by its parts
+``c+`` (which keeps the number of ``c``), ``c-`` and the ``(k-1)``-cell ``c0``; no other cell changes. Cells are
+stored by their facets, which makes the step local: with ``h`` running over the facets of ``c``,
 
 * ``c+`` has the facets ``h`` (positive) or ``h+`` (mixed), and ``c0``; ``c-`` likewise;
-* ``c0`` has the facets ``h0`` of the mixed ``h``, and the ``(k-2)``-faces of ``c`` on which the neuron vanishes. Each of
-  those lies in two facets of ``c``, one positive and one negative: it is found once, below the positive one.
+* ``c0`` has the facets ``h0`` of the mixed ``h``, and the ``(k-2)``-faces of ``c`` on which the neuron vanishes.
+  Each of those lies in two facets of ``c``, one positive and one negative: it is found once, below the positive one.
 
-(A facet of a mixed cell is never in the zero set, for then the cell would lie on one side.) Nothing here asks for general
-position: duplicated, parallel and concurrent hyperplanes only make more signs zero.
+(A facet of a mixed cell is never in the zero set, for then the cell would lie on one side.) Nothing here asks for
+general position: duplicated, parallel and concurrent hyperplanes only make more signs zero.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ class CellTable:
 def _ranges(starts: Lengths, lengths: Lengths) -> Lengths:
     """Concatenation of ``range(s, s + n)``."""
     before = np.cumsum(lengths) - lengths
-    return np.arange(int(lengths.sum()), dtype=np.int64) + np.repeat(starts - before, lengths)
+    result: Lengths = np.arange(int(lengths.sum()), dtype=np.int64) + np.repeat(starts - before, lengths)
+    return result
 
 
 class Subdivision:
@@ -234,7 +235,9 @@ class Subdivision:
                 table.append_labels(parents[k + 1], column, 0)
 
 
-def _rows_with_extra(facets: Indices, chosen: np.ndarray[Any, np.dtype[np.bool_]], lengths: Lengths, extra: Indices) -> Rows:
+def _rows_with_extra(
+    facets: Indices, chosen: np.ndarray[Any, np.dtype[np.bool_]], lengths: Lengths, extra: Indices
+) -> Rows:
     """Rows of the chosen facets, each followed by one extra facet."""
     owner = np.repeat(np.arange(len(lengths)), lengths)[chosen]
     sizes = np.bincount(owner, minlength=len(lengths)) + 1
@@ -250,10 +253,8 @@ def _half_space(rank: int, columns: int) -> tuple[list[list[int]], list[SignArra
 
     Labels are left zero: the first ``r`` chosen neurons are cut like any other and find nothing mixed.
     """
-    generators = [[0] * rank + [1]]
-    for axis in range(rank):
-        for sign in (1, -1):
-            generators.append([sign if j == axis else 0 for j in range(rank)] + [0])
+    axes = [[sign if j == axis else 0 for j in range(rank)] + [0] for axis in range(rank) for sign in (1, -1)]
+    generators = [[0] * rank + [1], *axes]
     simplices: list[list[tuple[int, ...]]] = [[] for _ in range(rank + 1)]
     choices = [(0,), *[(0, 1 + 2 * axis, 2 + 2 * axis) for axis in range(rank)]]
     for apex in (True, False):
@@ -265,9 +266,7 @@ def _half_space(rank: int, columns: int) -> tuple[list[list[int]], list[SignArra
     return generators, *_tables_of_faces(simplices, columns)
 
 
-def _cube(
-    walls: Walls, neurons: int, columns: int
-) -> tuple[list[list[int]], list[SignArray], list[Indices | None]]:
+def _cube(walls: Walls, neurons: int, columns: int) -> tuple[list[list[int]], list[SignArray], list[Indices | None]]:
     """The faces of a box; their wall labels (-1 low, 0 between, 1 high) fill the columns after the neurons."""
     rank = len(walls.low)
     names: list[list[tuple[int, ...]]] = [[] for _ in range(rank + 1)]

@@ -68,8 +68,8 @@ def _vanishing_minors(rows: list[list[fmpq]], size: int) -> list[tuple[int, ...]
     result: list[tuple[int, ...]] = []
     subsets = np.array(list(combinations(range(len(rows)), size)), dtype=np.int64)
     for chunk in np.array_split(subsets, max(1, len(subsets) // 20_000)):
-        for i in np.flatnonzero(_singular_modulo(residues[chunk])).tolist():
-            result.append(tuple(int(j) for j in chunk[i]))
+        vanishing = chunk[_singular_modulo(residues[chunk])]
+        result += [tuple(subset) for subset in vanishing.tolist()]
     return result
 
 
@@ -87,4 +87,3 @@ def _singular_modulo(matrices: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarra
         below = table[:, k + 1 :, :] * head[:, None, None] % _PRIME
         table[:, k + 1 :, :] = (below - table[:, k + 1 :, k, None] * table[:, k, None, :] % _PRIME) % _PRIME
     return singular
-

@@ -44,7 +44,8 @@ def rank_by_fraction_free_elimination(matrix: fmpq_mat) -> int:
 
 def kernel(matrix: fmpq_mat) -> list[list[fmpz]]:
     """Basis of the right kernel over Q: primitive integer vectors, nonzero multiples of a basis with an identity block
-    on the columns that are no pivots of the reduced row echelon form."""
+    on the columns that are no pivots of the reduced row echelon form.
+    """
     reduced, count = matrix.rref()
     pivots, column = [], 0
     for i in range(count):
@@ -66,13 +67,15 @@ def kernel(matrix: fmpq_mat) -> list[list[fmpz]]:
 
 def solve_on_pivots(rows: fmpz_mat, pivots: Sequence[int], free: Sequence[int]) -> list[list[fmpz]]:
     """Kernel of ``rows`` (full row rank, invertible on the columns ``pivots``), one primitive vector for each column in
-    ``free``, by p-adic lifting (FLINT, Dixon). All other columns are zero in it."""
+    ``free``, by p-adic lifting (FLINT, Dixon). All other columns are zero in it.
+    """
     count, columns = rows.nrows(), rows.ncols()
     if count == 0:
         return [[fmpz(int(j == column)) for j in range(columns)] for column in free]
     square = fmpq_mat(fmpz_mat(count, count, [rows[i, j] for i in range(count) for j in pivots]))
     right = fmpq_mat(fmpz_mat(count, len(free), [rows[i, j] for i in range(count) for j in free]))
-    solution: Any = square.solve(right, algorithm="dixon")
+    solve: Any = square.solve  # the published stub lacks the keyword
+    solution = solve(right, algorithm="dixon")
     result = []
     for number, column in enumerate(free):
         vector = [fmpq(0)] * columns

@@ -1,8 +1,8 @@
 """Elimination modulo a prime, vectorised: lower bounds for ranks over Q, and which rows and columns attain them.
 
-The rank modulo a prime that divides no denominator is at most the rank over Q: a minor that is nonzero modulo the prime is
-nonzero. Primes here are below 2^23, so that a product of residue matrices with up to 128 inner terms is exact in float64
-and BLAS can do it.
+The rank modulo a prime that divides no denominator is at most the rank over Q: a minor that is nonzero modulo the
+prime is nonzero. Primes here are below 2^23, so that a product of residue matrices with up to 128 inner terms is
+exact in float64 and BLAS can do it.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ class RowSpace:
 
     def kernel(self) -> ResidueArray:
         """Basis of ``{k : row . k = 0 for all rows}`` modulo the prime, one vector a row, identity on the columns that
-        are no pivots (in increasing order)."""
+        are no pivots (in increasing order).
+        """
         free = np.setdiff1d(np.arange(self.columns), self.pivot_columns)
         result = np.zeros((len(free), self.columns), dtype=np.int64)
         result[np.arange(len(free)), free] = 1
