@@ -199,8 +199,9 @@ def almost_coincident(source: Source, layers: list[Rows]) -> None:
 
 
 def two_at_once(source: Source, layers: list[Rows]) -> None:
+    spoils = (zero_row, duplicated_neuron, zero_biases, rank_deficient, dead_neuron, many_zeros)
     for _ in range(2):
-        source.choice((zero_row, duplicated_neuron, zero_biases, rank_deficient, dead_neuron, many_zeros))(source, layers)
+        source.choice(spoils)(source, layers)
 
 
 def one_input(source: Source, layers: list[Rows]) -> None:

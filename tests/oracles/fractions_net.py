@@ -176,15 +176,12 @@ def same_span(first: Sequence[Sequence[Fraction]], second: Sequence[Sequence[Fra
     return rank(first) == rank(second) == rank([*first, *second])
 
 
-def determinant(rows: Sequence[Sequence[Fraction]]) -> Fraction:
-    """Laplace expansion along the first row: exponential, and nothing to get wrong."""
+def determinant(rows: Sequence[Sequence[Fraction | int]]) -> Fraction | int:
+    """Laplace expansion along the first row: exponential, and nothing to get wrong. Integers stay integers."""
     if not rows:
-        return Fraction(1)
+        return 1
     return sum(
-        (
-            (-1) ** j * entry * determinant([[*row[:j], *row[j + 1 :]] for row in rows[1:]])
-            for j, entry in enumerate(rows[0])
-            if entry != 0
-        ),
-        Fraction(0),
+        (-1) ** j * entry * determinant([[*row[:j], *row[j + 1 :]] for row in rows[1:]])
+        for j, entry in enumerate(rows[0])
+        if entry != 0
     )

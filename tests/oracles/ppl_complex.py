@@ -20,6 +20,7 @@ from ppl import Linear_Expression, NNC_Polyhedron, Variable
 from oracles.fractions_net import Layers, architecture, relu_layer_count
 
 Box = tuple[Sequence[Fraction], Sequence[Fraction]]
+Labels = tuple[int, ...]
 Form = list[Fraction]  # coefficients, then the constant
 
 
@@ -114,7 +115,7 @@ def cells(layers: Layers, output_activation: str, box: Box | None = None) -> lis
 
     found: list[Cell] = []
 
-    def descend(polyhedron: Any, walls: tuple[int, ...], done: tuple[tuple[int, ...], ...], here: tuple[int, ...]) -> None:
+    def descend(polyhedron: Any, walls: Labels, done: tuple[Labels, ...], here: Labels) -> None:
         if len(done) == depth:
             labels = tuple(label for layer in done for label in layer)
             point = interior_point(polyhedron, n0)

@@ -125,9 +125,11 @@ def test_elimination():
     rows = [[Fraction(e) for e in row] for row in ([1, 2, 3, 4], [2, 4, 6, 8], [0, 0, 1, 1], [1, 2, 4, 5])]
     assert fractions_net.rank(rows) == 2
     basis = fractions_net.kernel(rows, 4)
-    assert len(basis) == 2 and fractions_net.rank(basis) == 2
+    assert len(basis) == 2
+    assert fractions_net.rank(basis) == 2
     assert all(sum(a * b for a, b in zip(row, v, strict=True)) == 0 for row in rows for v in basis)
-    assert fractions_net.kernel([], 2) == [[1, 0], [0, 1]] and fractions_net.rank([]) == 0
+    assert fractions_net.kernel([], 2) == [[1, 0], [0, 1]]
+    assert fractions_net.rank([]) == 0
     assert fractions_net.determinant([[2, 1], [7, 4]]) == 1
     assert fractions_net.determinant([[1, 2, 3], [4, 5, 6], [7, 8, 10]]) == -3
     assert not fractions_net.same_span([[1, 0]], [[0, 1]])
