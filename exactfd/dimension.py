@@ -21,7 +21,14 @@ from exactfd.errors import BudgetExceeded, InputError, InternalError
 from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.splitting import split_cells
-from exactfd.jacobian import SignArray, checked_points, float_jacobian, jacobian, smooth_labels
+from exactfd.jacobian import (
+    SignArray,
+    checked_points,
+    float_jacobian,
+    integer_residues,
+    jacobian,
+    smooth_labels,
+)
 from exactfd.linalg import exact, modular
 from exactfd.linalg.floats import FloatRank, float_rank
 from exactfd.network import Network
@@ -352,8 +359,7 @@ def _ntk_rank(network: Network, rows: list[list[fmpq]], rank: int) -> int:
     integers = exact.integer_rows(jacobian(network, rows))
     gram = integers * integers.transpose()
     for prime in (p for p, _ in zip(modular.primes(), range(2), strict=False)):
-        table = np.array([[int(entry % prime) for entry in row] for row in gram.tolist()], dtype=np.float64)
-        if modular.rank(table, prime) == rank:
+        if modular.rank(integer_residues(gram.tolist(), prime), prime) == rank:
             return rank
     found = int(gram.rank())
     if found > rank:

@@ -129,7 +129,7 @@ def _exact_rows(network: Network, labels: Sequence[int], inputs: fmpq_mat) -> li
 
 @dataclass(frozen=True)
 class ModularNetwork:
-    """A network reduced modulo a prime that divides no denominator: residues in ``[0, prime)`` as float64."""
+    """A network reduced modulo a prime that divides no denominator: residues as float64."""
 
     network: Network
     prime: int
@@ -204,12 +204,12 @@ def residues(rows: Sequence[Sequence[fmpq]], prime: int) -> FloatArray | None:
                 return None
             top = int(entry.p) % prime
             result[i, j] = top if bottom == 1 else top * pow(bottom, -1, prime) % prime
-    return result
+    return modular.reduce(result, prime)
 
 
 def integer_residues(rows: Sequence[Sequence[fmpz]], prime: int) -> FloatArray:
     """Table of integers modulo a prime."""
-    return np.array([[int(entry % prime) for entry in row] for row in rows], dtype=np.float64)
+    return modular.reduce(np.array([[int(entry % prime) for entry in row] for row in rows], dtype=np.float64), prime)
 
 
 def float_jacobian(network: Network, points: Any, *, dtype: Any = np.float64) -> FloatArray:

@@ -32,7 +32,8 @@ from exactfd.jacobian import (
 from exactfd.linalg import exact, modular
 from exactfd.network import Network
 
-_ENTRIES = 4_000_000  # matrix entries built at once: 32 MB
+_ENTRIES = 2_000_000  # matrix entries built at once: 16 MB
+_WORKING_SET = 150_000  # entries of one pass of derivatives: stays in a processor's cache
 
 
 def scaling_directions(network: Network) -> list[list[fmpq]]:
@@ -201,7 +202,7 @@ class RankSearch:
             if reduced is None or (points is not None and table is None):
                 continue
             directions = integer_residues(vectors, prime)
-            for chunk in _chunks(len(labels), weight):
+            for chunk in _chunks(len(labels), weight, _WORKING_SET):
                 inputs = np.eye(size)[None] if table is None else table[chunk][:, :, None]
                 if not reduced.derivative_is_zero(labels[chunk], inputs, directions):
                     return False
@@ -211,8 +212,8 @@ class RankSearch:
         raise InternalError("ran out of primes below 2^23")
 
 
-def _chunks(count: int, weight: int) -> Iterable[slice]:
-    step = max(1, _ENTRIES // max(weight, 1))
+def _chunks(count: int, weight: int, entries: int = _ENTRIES) -> Iterable[slice]:
+    step = max(1, entries // max(weight, 1))
     return (slice(start, start + step) for start in range(0, count, step))
 
 
