@@ -223,6 +223,11 @@ def test_filter_abstains_rather_than_errs():
     assert program.holds_at(Point.of([1, 1]))
     program.push(Row((1 << 200, -(1 << 200)), -1))
     assert not program.holds_at(Point.of([1, 1]))
+    wide = Program(2)  # 2^60 +- 1 rounds to 2^60, which shifts the value by 3 at (3, 3)
+    wide.push(Row(((1 << 60) + 1, -(1 << 60)), -2))
+    assert wide.holds_at(Point.of([3, 3]))
+    wide.push(Row(((1 << 60) - 1, -(1 << 60)), 2))
+    assert not wide.holds_at(Point.of([3, 3]))
     far = Fraction(2) ** 1000
     for constant, expected in ((-far * far / 2, True), (-far * far * 2, False), (-far * far, False)):
         underflow = Program(2)  # 2^1000 y + constant: its float form is 0.x + 2^-1080 y + constant and loses y
@@ -230,7 +235,7 @@ def test_filter_abstains_rather_than_errs():
         underflow.push(Row((1 << 1080, 1), 1))
         assert underflow.holds_at(Point.of([0, far])) == expected
     lost = Program(2)
-    lost.push(Row((1 << 1080, 1), -1))
+    lost.push(Row((1 << 1080, 1), -(1 << 990)))
     assert lost.holds_at(Point.of([0, far]))
     lost.push(Row((1 << 1080, -1), 1))
     assert not lost.holds_at(Point.of([0, far]))

@@ -111,6 +111,16 @@ def test_cells_thinner_than_floats_can_see(bits):
     assert len(split_cells(triangle)) == 7
 
 
+def test_signs_that_floats_get_wrong():
+    """At the centre of the box, (3, 3) or (0, 2^1000), the neurons have the sign opposite to their float form's."""
+    wide = Network([([[2**60 - 1, -(2**60)], [2**60 + 1, -(2**60)]], [2, -2]), ([[1, 1]], [0])])
+    box = ([2, 2], [4, 4])
+    assert check_cells(wide, split_cells(wide, box=box)) == expected_labels(wide, box)
+    lost = Network([([[2**1080, 1], [-(2**1080), -1]], [-(2**990), 2**990]), ([[1, 1]], [0])])
+    box = ([-1, 2**1000 - 1], [1, 2**1000 + 1])
+    assert check_cells(lost, split_cells(lost, box=box)) == expected_labels(lost, box)
+
+
 def test_labels_that_vanish_identically_are_kept():
     """The second neuron sees only relu(x), so it is 0 on the whole half-line where that is off."""
     network = Network([([[1]], [0]), ([[2]], [0]), ([[1]], [0])])
