@@ -45,8 +45,9 @@ def reduce(values: FloatArray, prime: int) -> FloatArray:
 
 
 def multiply(left: FloatArray, right: FloatArray, prime: int) -> FloatArray:
-    """``left @ right`` modulo ``prime``; float64 arrays of residues as :func:`reduce` gives, stacked as in NumPy.
-    Exact.""" inner = left.shape[-1] if inner <= _CHUNK:
+    """``left @ right`` modulo ``prime``, stacked as in NumPy; residues as :func:`reduce` gives them. Exact."""
+    inner = left.shape[-1]
+    if inner <= _CHUNK:
         return reduce(np.matmul(left, right), prime)
     total = np.zeros((*np.broadcast_shapes(left.shape[:-2], right.shape[:-2]), left.shape[-2], right.shape[-1]))
     for start in range(0, inner, _CHUNK):
