@@ -45,7 +45,12 @@ def _check_architecture(claimed: Any, actual: tuple[int, ...]) -> None:
 
 
 def dumps(network: Network) -> str:
-    """Text of the JSON file, one row of a matrix to a line. :func:`read` gives the same network back."""
+    """Text of the JSON file, one row of a matrix to a line. :func:`read` gives the same network back.
+
+    >>> network = Network([([[1, 2]], ["1/3"])])
+    >>> read(dumps(network).encode()) == network
+    True
+    """
     document = network.to_dict()
     layers = []
     for index, layer in enumerate(document.pop("layers"), start=1):

@@ -8,7 +8,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,13 @@ def checked(array: Any, what: str) -> Array:
     return numbers
 
 
+def check_total(arrays: Mapping[str, Array]) -> None:
+    """Raise ``InputError`` when the arrays of one file hold too many numbers together (bytes cost one byte each)."""
+    total = sum(array.size for array in arrays.values())
+    if total > MAX_NUMBERS:
+        raise InputError(f"expected at most {MAX_NUMBERS} numbers in one file, found {total}")
+
+
 def check_archive(data: bytes) -> list[zipfile.ZipInfo]:
     """Members of a zip file; raises ``InputError`` when it is damaged or unpacks to more than the size limit."""
     try:
@@ -120,6 +127,7 @@ def read_archive(data: bytes) -> dict[str, Array]:
         if name in arrays:
             raise InputError(f"expected every array once, found {_short(name)} twice")
         arrays[name] = read_array(content, _short(name))
+        check_total(arrays)
     return arrays
 
 

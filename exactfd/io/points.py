@@ -34,6 +34,9 @@ def read_csv(data: bytes) -> Points:
 
     A first line of names (``x1,x2``), empty lines and lines that begin with ``#`` are read past. Errors name line and
     column, both counted from 1.
+
+    >>> read_csv(b"x,y\\n0.1,-7/16\\n")
+    [[1/10, -7/16]]
     """
     text = decode(data)
     if text.count(",") + text.count("\n") > MAX_NUMBERS:

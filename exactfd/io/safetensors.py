@@ -10,7 +10,7 @@ import numpy as np
 from exactfd.errors import InputError
 from exactfd.frameworks import layers_of_state_dict
 from exactfd.io.documents import Object, check_object, describe, parse, quote
-from exactfd.io.numpy_arrays import Array, checked
+from exactfd.io.numpy_arrays import Array, check_total, checked
 from exactfd.network import Network
 
 _TYPES = {
@@ -29,7 +29,9 @@ def read_tensors(data: bytes) -> dict[str, Array]:
     if not isinstance(header, Object) or header.repeated is not None:
         raise InputError(f"header: expected an object with every tensor once, found {describe(header)}")
     body = memoryview(data)[8 + size :]
-    return {name: _tensor(name, entry, body) for name, entry in header.items() if name != "__metadata__"}
+    tensors = {name: _tensor(name, entry, body) for name, entry in header.items() if name != "__metadata__"}
+    check_total(tensors)
+    return tensors
 
 
 def _tensor(name: str, entry: Any, body: memoryview) -> Array:

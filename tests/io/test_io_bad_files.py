@@ -274,9 +274,11 @@ def test_npz_with_one_flipped_byte(tmp_path: Path, position: int) -> None:
     try:
         network = load(path)
     except InputError as error:
-        assert str(error).startswith(f"{path}: ")
+        message = str(error)
     else:  # a byte that nobody reads, such as a date
         assert network.architecture == (2, 2)
+        return
+    assert message.startswith(f"{path}: ")
 
 
 def points_json(points: Any) -> str:
@@ -368,6 +370,21 @@ def test_too_many_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     path.write_text("[" + "[]," * 1000 + "[]]")
     with pytest.raises(InputError, match="at most 100 values"):
         load(path)
+
+
+def test_too_many_numbers_in_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exactfd_io.numpy_arrays, "MAX_NUMBERS", 100)
+    monkeypatch.setattr(exactfd_io.points, "MAX_NUMBERS", 100)
+    wide, tall = np.zeros((1, 101), dtype="u1"), np.zeros((99, 1), dtype="u1")
+    (tmp_path / "one.npz").write_bytes(npz(W1=wide, b1=ONE[0]))
+    (tmp_path / "all.npz").write_bytes(npz(W1=tall, b1=tall[:, 0]))
+    (tmp_path / "one.csv").write_text("1," * 101 + "1")
+    for reader, name, found in [(load, "one.npz", "101"), (load, "all.npz", "198"), (load_points, "one.csv", "more")]:
+        with pytest.raises(InputError, match=rf"expected at most 100 numbers.*, found {found}$"):
+            reader(tmp_path / name)  # type: ignore[operator]
+    monkeypatch.setattr(exactfd_io.numpy_arrays, "_MAX_MEMBERS", 1)
+    with pytest.raises(InputError, match="at most 1 members"):
+        load(tmp_path / "all.npz")
 
 
 def test_exponents_cannot_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

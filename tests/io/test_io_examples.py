@@ -64,7 +64,8 @@ def test_twenty_witnesses() -> None:
 def test_accuracies_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """The trained files do on the real data what ``README.md`` says."""
     spec = importlib.util.spec_from_file_location("exactfd_example_train", EXAMPLES / "train.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     train: Any = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, train)
     spec.loader.exec_module(train)

@@ -202,7 +202,8 @@ def test_real_torch_files(tmp_path: Path) -> None:
     (tmp_path / "cut.pt").write_bytes((tmp_path / "net.pt").read_bytes()[:-100])
     (tmp_path / "garbage.pt").write_bytes(b"garbage")
     for name, found in [
-        ("expanded", "at most"), ("model", "only tensors"), ("checkpoint", "inner state_dict"), ("nested", "inner state_dict"),
+        ("expanded", "at most"), ("model", "only tensors"), ("checkpoint", "inner state_dict"),
+        ("nested", "inner state_dict"),
         ("tensor", "state_dict, found Tensor"), ("nan", r"layer 1: weight\[0\]\[0\].*nan"), ("cut", "zip archive"),
         ("garbage", "only tensors"),
     ]:  # fmt: skip
@@ -385,7 +386,10 @@ def test_onnx(tmp_path: Path) -> None:
     path.write_bytes(
         model_bytes(
             [("Flatten", [""], {}), gemm, ("Relu", [""], {}), ("MatMul", ["", "v"], {}), ("Add", ["c", ""], {})],
-            **{"w": W1, "b": B1, "v": W2.T.copy(), "c": B2},
+            w=W1,
+            b=B1,
+            v=W2.T.copy(),
+            c=B2,
         )
     )
     assert load(path) == NETWORK

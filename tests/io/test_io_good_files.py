@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exactfd.errors import InputError
-from exactfd.io import load, load_points, networks, points, save, write_atomically
+from exactfd.io import load, load_points, networks, numpy_arrays, points, safetensors, save, write_atomically
 from exactfd.network import Network
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +39,7 @@ def random_networks(draw: st.DrawFn) -> Network:
     return Network.from_theta(sizes, theta, output_activation=draw(st.sampled_from(["identity", "relu"])))
 
 
+@settings(deadline=None)
 @given(random_networks())
 def test_json_round_trip(network: Network) -> None:
     text = networks.dumps(network)
@@ -48,7 +49,7 @@ def test_json_round_trip(network: Network) -> None:
 
 
 @given(random_networks())
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_save_and_load(tmp_path_factory: pytest.TempPathFactory, network: Network) -> None:
     path = tmp_path_factory.mktemp("round") / "net.json"
     save(network, path)
@@ -57,6 +58,7 @@ def test_save_and_load(tmp_path_factory: pytest.TempPathFactory, network: Networ
     assert again.digest == network.digest
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3).flatmap(lambda n: st.lists(st.lists(rationals, min_size=n, max_size=n), min_size=1)))
 def test_points_round_trip(values: list[list[Any]]) -> None:
     exact = [[Fraction(v) for v in point] for point in values]
@@ -67,9 +69,9 @@ def test_points_round_trip(values: list[list[Any]]) -> None:
         assert [[Fraction(int(v.p), int(v.q)) for v in point] for point in found] == exact
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_but_input_errors(data: bytes) -> None:
-    from exactfd.io import numpy_arrays, safetensors
 
     for reader in (networks.read, points.read_json, points.read_csv, points.read_npy, numpy_arrays.read):
         for prefix in (b"", b"\x93NUMPY\x01\x00\x40\x00", b"PK\x03\x04"):
