@@ -30,12 +30,12 @@ def read_json(data: bytes) -> Points:
 
 
 def read_csv(data: bytes) -> Points:
-    """Points of a comma-separated file, one a line; a decimal is exactly the decimal that it spells.
+    r"""Points of a comma-separated file, one a line; a decimal is exactly the decimal that it spells.
 
     A first line of names (``x1,x2``), empty lines and lines that begin with ``#`` are read past. Errors name line and
     column, both counted from 1.
 
-    >>> read_csv(b"x,y\\n0.1,-7/16\\n")
+    >>> read_csv(b"x,y\n0.1,-7/16\n")
     [[1/10, -7/16]]
     """
     text = decode(data)
