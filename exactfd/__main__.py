@@ -1,0 +1,6 @@
+"""``python -m exactfd``."""
+
+from exactfd.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,275 @@
+"""``exactfd cells``: the canonical polyhedral complex, counted or listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from exactfd.cli import exits
+from exactfd.cli.options import Answer, Source, answer_options, box_option, budget_options, network_options
+from exactfd.cli.output import JsonDocument, aligned, opened, shape, ternary, yes_no
+from exactfd.cli.progress import reporting
+from exactfd.errors import BudgetExceeded, InputError
+
+if TYPE_CHECKING:
+    from exactfd.budget import Budget, Progress
+    from exactfd.geometry.complex import Box, CanonicalComplex
+    from exactfd.network import Network
+
+_STRIDE = 64  # cells listed between two looks at the clock
+
+
+@dataclass
+class Request:
+    """What was asked for, and the budget that runs out while it is answered."""
+
+    network: Network
+    box: Box | None
+    listing: bool
+    dimension: int | None
+    budget: Budget
+    progress: Progress
+    rounded_to: str | None
+    limit: str | None = None
+    listed: int = 0
+    tally: dict[str, Any] = field(default_factory=dict)
+
+    def head(self, algorithm: str) -> dict[str, Any]:
+        """Keys that are known before any cell is."""
+        return {
+            "architecture": list(self.network.architecture),
+            "output_activation": self.network.output_activation,
+            "digest": self.network.digest,
+            "rounded_to": self.rounded_to,
+            "box": None if self.box is None else [[str(entry) for entry in side] for side in self.box],
+            "algorithm": algorithm,
+        }
+
+
+@click.command("cells", short_help="Cells of the canonical polyhedral complex.")
+@network_options
+@box_option
+@click.option("--list", "listing", is_flag=True, help="List the cells: ternary tuple, dimension, a point inside.")
+@click.option("--dimension", type=click.IntRange(min=0), metavar="K", help="List the cells of dimension K only.")
+@click.option(
+    "--algorithm",
+    type=click.Choice(["complex", "splitting"]),
+    default="complex",
+    show_default=True,
+    help="complex: cells of every dimension; splitting: those of top dimension only, for many inputs.",
+)
+@budget_options
+@answer_options
+def command(
+    source: Source,
+    box: Any,
+    listing: bool,
+    dimension: int | None,
+    algorithm: str,
+    make_budget: Callable[[], Budget],
+    answer: Answer,
+) -> int:
+    """Cells of the canonical polyhedral complex, of every dimension, on all of space or in a closed box."""
+    budget = make_budget()
+    if dimension is not None and not listing:
+        raise click.UsageError("--dimension restricts --list; add --list")
+    network = source.load()
+    _check_dimension(dimension, network.input_dimension, algorithm)
+    from exactfd.geometry.complex import parse_box
+
+    limits = parse_box(box, network.input_dimension)
+    with reporting(quiet=answer.quiet) as progress:
+        request = Request(network, limits, listing, dimension, budget, progress, source.rounded_to)
+        answered = _splitting if algorithm == "splitting" else _whole_complex
+        answered(request, answer)
+    if request.limit is None:
+        return exits.ANSWERED
+    click.echo(f"exactfd: {request.limit}", err=True)
+    return exits.BUDGET
+
+
+def _check_dimension(dimension: int | None, top: int, algorithm: str) -> None:
+    if dimension is None:
+        return
+    if dimension > top:
+        raise InputError(f"--dimension: the network has {top} inputs, found {dimension}")
+    if algorithm == "splitting" and dimension != top:
+        raise InputError(f"--dimension: --algorithm splitting finds cells of dimension {top} only, found {dimension}")
+
+
+# --------------------------------------------------------------------------- the whole complex
+
+
+def _whole_complex(request: Request, answer: Answer) -> None:
+    from exactfd.geometry.complex import canonical_complex
+
+    complex_: CanonicalComplex | None = None
+    try:
+        complex_ = canonical_complex(
+            request.network, box=request.box, budget=request.budget, progress=request.progress
+        )
+        found = complex_.to_dict()
+        found["total_cells"] = sum(complex_.f_vector)
+        found.pop("cells", None)  # with --list this is the key of the list
+    except BudgetExceeded as error:
+        request.limit = str(error)
+        found = dict.fromkeys(_COUNTS)
+        found["complete"] = False
+    with opened(answer.output) as stream:
+        if answer.json:
+            with JsonDocument(stream) as document:
+                document.items({**request.head("complex"), **found})
+                if request.listing and complex_ is not None:
+                    document.stream("cells", _listed(request, complex_))
+                elif request.listing:
+                    document.stream("cells", ())
+                document.items(_tail(request, complex_ is not None))
+            return
+        stream.writelines(f"{line}\n" for line in _summary(request, found))
+        if request.listing and complex_ is not None:
+            stream.writelines(_text(request, cell) for cell in _listed(request, complex_))
+
+
+_COUNTS = (
+    "f_vector",
+    "total_cells",
+    "top_cells",
+    "smooth_top_cells",
+    "bounded_top_cells",
+    "euler_characteristic",
+    "generic",
+    "supertransversal",
+)
+
+
+def _listed(request: Request, complex_: CanonicalComplex) -> Iterator[dict[str, Any]]:
+    """Cells one by one, until the budget runs out."""
+    total = sum(complex_.f_vector) if request.dimension is None else complex_.f_vector[request.dimension]
+    for cell in complex_.cells(request.dimension):
+        if request.listed % _STRIDE == 0 and _out_of_budget(request):
+            return
+        request.listed += 1
+        request.progress("list", request.listed, total)
+        entry: dict[str, Any] = {
+            "labels": list(cell.labels),
+            "dimension": cell.dimension,
+            "bounded": cell.bounded,
+            "point": [str(coordinate) for coordinate in cell.interior_point()],
+        }
+        if request.box is not None:
+            entry["walls"] = list(cell.walls)
+        yield entry
+
+
+def _out_of_budget(request: Request) -> bool:
+    try:
+        request.budget.check()
+    except BudgetExceeded as error:
+        request.limit = str(error)
+        return True
+    return False
+
+
+def _tail(request: Request, enumerated: bool) -> dict[str, Any]:
+    """Keys that are known at the end only."""
+    tail: dict[str, Any] = {"limit": request.limit}
+    if request.listing:
+        tail = {"listed_cells": request.listed, "list_complete": enumerated and request.limit is None, **tail}
+    return tail
+
+
+# --------------------------------------------------------------------------- top cells alone
+
+
+def _splitting(request: Request, answer: Answer) -> None:
+    nothing = dict.fromkeys(key for key in _COUNTS if key not in ("top_cells", "smooth_top_cells"))
+    with opened(answer.output) as stream:
+        if answer.json:
+            with JsonDocument(stream) as document:
+                document.items({**request.head("splitting"), **nothing})
+                if request.listing:
+                    document.stream("cells", _walk(request))
+                else:
+                    _count(request)
+                document.items(request.tally)
+                document.items(_tail(request, True))
+            return
+        if request.listing:  # the counts come last: no list is held in memory
+            stream.writelines(_text(request, cell) for cell in _walk(request))
+        else:
+            _count(request)
+        stream.writelines(f"{line}\n" for line in _summary(request, {**nothing, **request.tally}))
+
+
+def _walk(request: Request) -> Iterator[dict[str, Any]]:
+    """Top cells one by one as the splitting tree finds them; counts go to ``request.tally``."""
+    from exactfd.geometry.labels import is_smooth_tuple
+    from exactfd.geometry.splitting import iterate_cells
+
+    widths, top = request.network.relu_widths, request.network.input_dimension
+    found = smooth = 0
+    try:
+        for labels, point in iterate_cells(
+            request.network, box=request.box, budget=request.budget, progress=request.progress
+        ):
+            found += 1
+            smooth += is_smooth_tuple(labels, widths)
+            request.listed += request.listing
+            entry = {"labels": list(labels), "dimension": top, "bounded": None, "point": [str(x) for x in point]}
+            yield entry
+    except BudgetExceeded as error:
+        request.limit = str(error)
+    request.tally = {"top_cells": found, "smooth_top_cells": smooth, "complete": request.limit is None}
+
+
+def _count(request: Request) -> None:
+    for _ in _walk(request):
+        pass
+
+
+# --------------------------------------------------------------------------- text
+
+
+def _text(request: Request, cell: dict[str, Any]) -> str:
+    """One cell on one line."""
+    bounded = {True: "bounded", False: "unbounded", None: ""}[cell["bounded"]]
+    labels = ternary(cell["labels"], request.network.relu_widths) or "(no labels)"
+    line = f"{cell['dimension']}  {labels}  ({', '.join(cell['point'])})  {bounded}".rstrip()
+    if any(cell.get("walls", ())):
+        line += f"  walls {ternary(cell['walls'], (len(cell['walls']),))}"
+    return f"{line}\n"
+
+
+def _summary(request: Request, found: dict[str, Any]) -> list[str]:
+    """The counts as a table."""
+    network, top = request.network, request.network.input_dimension
+    rows = [("architecture", shape(network.architecture, network.output_activation))]
+    if request.rounded_to is not None:
+        rows.append(("rounded to", f"multiples of {request.rounded_to}"))
+    if request.box is not None:
+        rows.append(("box", " to ".join(f"({', '.join(map(str, side))})" for side in request.box)))
+    if found["top_cells"] is None:
+        return [*aligned(rows), "cells not counted: the budget ran out before the complex was complete"]
+    if found["f_vector"] is not None:
+        widths = [len(str(count)) for count in found["f_vector"]]
+        columns = list(zip(range(top + 1), found["f_vector"], widths, strict=True))
+        rows += [
+            ("dimension", "  ".join(f"{k:>{w}}" for k, _, w in columns)),
+            ("cells", "  ".join(f"{f:>{w}}" for _, f, w in columns)),
+        ]
+    at_least = "" if found["complete"] else "at least "
+    parts = [f"{found['smooth_top_cells']} parametrically smooth"]
+    if found["bounded_top_cells"] is not None:
+        parts.append(f"{found['bounded_top_cells']} bounded")
+    rows.append(("top cells", f"{at_least}{found['top_cells']} ({', '.join(parts)})"))
+    if found["f_vector"] is None:
+        return [*aligned(rows), f"(the splitting tree finds cells of dimension {top} only: no f-vector)"]
+    rows += [
+        ("Euler characteristic", str(found["euler_characteristic"])),
+        ("generic", yes_no(found["generic"])),
+        ("supertransversal", yes_no(found["supertransversal"])),
+    ]
+    return aligned(rows)

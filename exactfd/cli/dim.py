@@ -1,0 +1,65 @@
+"""``exactfd dim``: the functional dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from exactfd.cli import exits
+from exactfd.cli.options import Answer, Source, answer_options, budget_options, network_options
+from exactfd.cli.output import aligned, shape, write_answer
+from exactfd.cli.progress import reporting
+
+if TYPE_CHECKING:
+    from exactfd.budget import Budget
+    from exactfd.dimension import DimensionResult
+
+
+@click.command("dim", short_help="Functional dimension of the parameter, proved.")
+@network_options
+@click.option(
+    "--algorithm",
+    type=click.Choice(["auto", "complex", "splitting"]),
+    default="auto",
+    show_default=True,
+    help="How to enumerate cells when sample points do not settle it.",
+)
+@budget_options
+@answer_options
+def command(source: Source, algorithm: Any, make_budget: Callable[[], Budget], answer: Answer) -> int:
+    """Functional dimension of the parameter, proved, or the bounds that the budget left."""
+    budget = make_budget()
+    network = source.load()
+    from exactfd.dimension import functional_dimension
+
+    with reporting(quiet=answer.quiet) as progress:
+        result = functional_dimension(network, algorithm=algorithm, budget=budget, progress=progress)
+    document = {**result.to_dict(), "rounded_to": source.rounded_to}
+    write_answer(answer, document, _lines(result, source.rounded_to))
+    return exits.ANSWERED if result.limit is None else exits.BUDGET
+
+
+def _lines(result: DimensionResult, rounded_to: str | None) -> list[str]:
+    network = result.network
+    rows = [
+        ("architecture", shape(network.architecture, network.output_activation)),
+        ("parameters D", str(network.parametric_dimension)),
+        ("upper bound D'", str(network.upper_bound)),
+    ]
+    if rounded_to is not None:
+        rows.append(("rounded to", f"multiples of {rounded_to}"))
+    if result.top_cells is not None:
+        rows.append(("top cells", f"{result.top_cells} ({'all' if result.complete else 'not all'})"))
+    rows.append(("method", result.method))
+    return [*aligned(rows), verdict(result)]
+
+
+def verdict(result: DimensionResult) -> str:
+    """The answer in one line."""
+    bound = result.network.upper_bound
+    if result.value is not None:
+        return f"dim_fun(theta) = {result.value} (proved), D' = {bound}, deficit {bound - result.value}"
+    why = result.limit or result.method
+    return f"{result.lower} <= dim_fun(theta) <= {result.upper} (bounds: {why}), D' = {bound}"

@@ -1,0 +1,237 @@
+"""Options that several commands share, each group packed into one object."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from exactfd.budget import Budget
+    from exactfd.network import Network
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_POWER = re.compile(r"(\d{1,9})(?:\^|\*\*)([+-]?\d{1,4})", re.ASCII)
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
+_SECONDS = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*([smh]?)", re.ASCII | re.IGNORECASE)
+
+
+# --------------------------------------------------------------------------- kinds of values
+
+
+def _rational(text: str) -> Fraction:
+    """``"3"``, ``"-7/16"``, ``"0.125"`` or ``"2^-20"``."""
+    from exactfd import rationals
+
+    match = _POWER.fullmatch(text.strip())
+    if match is not None:
+        base, exponent = int(match.group(1)), int(match.group(2))
+        if base == 0 and exponent < 0:
+            raise ValueError(f"0 has no power {exponent}")
+        return Fraction(base) ** exponent
+    return rationals.to_fraction(rationals.parse_rational(text))
+
+
+class Step(click.ParamType):
+    """A positive rational."""
+
+    name = "step"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        """Read one; a usage error says what is wrong."""
+        if isinstance(value, Fraction):
+            return value
+        try:
+            step = _rational(value)
+        except ValueError as error:
+            self.fail(f"{error}; write it as 2^-20, 1/10000 or 0.001", param, ctx)
+        if step <= 0:
+            self.fail(f"expected a positive number, found {step}", param, ctx)
+        return step
+
+
+class Corner(click.ParamType):
+    """One rational for all coordinates, or one for each, separated by commas."""
+
+    name = "corner"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Fraction, ...] | Fraction:
+        """Read one; a usage error says what is wrong."""
+        if not isinstance(value, str):
+            return value  # type: ignore[no-any-return]  # click converts a value that it has converted before
+        try:
+            entries = tuple(_rational(entry) for entry in value.split(","))
+        except ValueError as error:
+            self.fail(f"{error}; write a corner as -1 or as -1,-1/2", param, ctx)
+        return entries if len(entries) > 1 else entries[0]
+
+
+class Size(click.ParamType):
+    """Bytes: ``500M``, ``2G``, ``1.5GiB``; powers of 1024."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read one; a usage error says what is wrong."""
+        match = _SIZE.fullmatch(str(value).strip())
+        if match is None or float(match.group(1)) == 0:
+            self.fail(f"expected a positive size such as 500M or 2G, found {value!r}", param, ctx)
+        return int(Fraction(match.group(1)) * 1024 ** " kmgt".index(match.group(2).lower() or " "))
+
+
+class Seconds(click.ParamType):
+    """Seconds: ``30``, ``1.5``, ``5m``, ``2h``."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read one; a usage error says what is wrong."""
+        match = _SECONDS.fullmatch(str(value).strip())
+        if match is None or float(match.group(1)) == 0:
+            self.fail(f"expected a positive time such as 30, 5m or 2h, found {value!r}", param, ctx)
+        return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2).lower()]
+
+
+# --------------------------------------------------------------------------- debugging
+
+
+def _remember_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta["exactfd.debug"] = True
+
+
+def debug_wanted(ctx: click.Context) -> bool:
+    """Whether ``--debug`` was given anywhere on the command line."""
+    return bool(ctx.meta.get("exactfd.debug"))
+
+
+debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_remember_debug,
+    help="Show the traceback of an internal error.",
+)
+
+
+# --------------------------------------------------------------------------- groups of options
+
+
+@dataclass(frozen=True)
+class Source:
+    """The network that a command is about, and how to read it."""
+
+    net: str
+    output_activation: Literal["identity", "relu"] | None
+    step: Fraction | None
+
+    def load(self) -> Network:
+        """Read it. Raises ``InputError``."""
+        from exactfd import io
+
+        return io.load(self.net, output_activation=self.output_activation, round_to=self.step)
+
+    @property
+    def rounded_to(self) -> str | None:
+        """What every result records."""
+        return None if self.step is None else str(self.step)
+
+
+def network_options(function: F) -> F:
+    """``NET --output-activation --round``, passed on as ``source``."""
+
+    @click.argument("net")
+    @click.option(
+        "--output-activation",
+        type=click.Choice(["identity", "relu"]),
+        help="Activation of the output layer, instead of what the file says.",
+    )
+    @click.option(
+        "--round",
+        "step",
+        type=Step(),
+        metavar="STEP",
+        help="Round every parameter to a multiple of STEP (2^-20, 1/10000). Default: every number exactly.",
+    )
+    @functools.wraps(function)
+    def wrapped(*args: Any, net: str, output_activation: Any, step: Fraction | None, **others: Any) -> Any:
+        return function(*args, source=Source(net, output_activation, step), **others)
+
+    return wrapped  # type: ignore[return-value]  # click hands over keyword arguments only
+
+
+def budget_options(function: F) -> F:
+    """``--max-cells --time-limit --memory-limit``, passed on as ``make_budget`` (the clock starts when called)."""
+
+    @click.option("--max-cells", type=click.IntRange(min=1), metavar="N", help="Give up beyond N cells.")
+    @click.option("--time-limit", type=Seconds(), metavar="TIME", help="Give up after TIME (30, 5m, 2h).")
+    @click.option("--memory-limit", type=Size(), metavar="SIZE", help="Give up beyond SIZE of memory (500M, 2G).")
+    @functools.wraps(function)
+    def wrapped(
+        *args: Any, max_cells: int | None, time_limit: float | None, memory_limit: int | None, **others: Any
+    ) -> Any:
+        def make_budget() -> Budget:
+            from exactfd.budget import Budget
+
+            return Budget(max_cells=max_cells, time_limit=time_limit, memory_limit=memory_limit)
+
+        return function(*args, make_budget=make_budget, **others)
+
+    return wrapped  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Where the answer goes and in which form."""
+
+    json: bool
+    output: str | None
+    quiet: bool
+
+
+def _check_folder(path: str) -> None:
+    """Refuse before the work, not after it, a file that cannot be written."""
+    from exactfd.errors import InputError
+
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    if path != "-" and (os.path.isdir(target) or not os.path.isdir(folder)):
+        found = "a directory" if os.path.isdir(target) else f"no directory {folder}"
+        raise InputError(f"{path}: expected the name of a file to write, found {found}")
+
+
+def answer_options(function: F) -> F:
+    """``--json -o -q --debug``, passed on as ``answer``."""
+
+    @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
+    @click.option("-o", "--output", metavar="FILE", help="Write the answer to FILE, atomically, instead of stdout.")
+    @click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings on stderr.")
+    @debug_option
+    @functools.wraps(function)
+    def wrapped(*args: Any, as_json: bool, output: str | None, quiet: bool, **others: Any) -> Any:
+        if output is not None:
+            _check_folder(output)
+        return function(*args, answer=Answer(as_json, output, quiet), **others)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def box_option(function: F) -> F:
+    """``--box LO HI``, as a pair that :func:`exactfd.geometry.complex.parse_box` reads, or None."""
+    return click.option(
+        "--box",
+        nargs=2,
+        type=Corner(),
+        metavar="LO HI",
+        help="Stay in the closed box from LO to HI: one rational for all coordinates, or one each (-1,0 2,3/2).",
+    )(function)

@@ -1,0 +1,50 @@
+"""``exactfd plot``: a picture of the complex."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from exactfd.cli import exits
+from exactfd.cli.options import Answer, Source, answer_options, box_option, budget_options, network_options
+from exactfd.cli.output import write_answer
+from exactfd.cli.progress import reporting
+
+if TYPE_CHECKING:
+    from exactfd.budget import Budget
+
+
+@click.command("plot", short_help="Picture of the complex (2 inputs) or graph (1 input).")
+@network_options
+@box_option
+@click.option(
+    "--color",
+    type=click.Choice(["rank", "none"]),
+    default="rank",
+    show_default=True,
+    help="Colour each cell by what it adds to the rank, largest cells first, or not at all.",
+)
+@budget_options
+@answer_options
+def command(source: Source, box: Any, color: Any, make_budget: Callable[[], Budget], answer: Answer) -> int:
+    """Picture of the complex of a network with two inputs, or graph of one with one input; -o names the file.
+
+    Without --box the picture shows every vertex.
+    """
+    if answer.output is None:
+        raise click.UsageError("missing option '-o FILE': the picture to write, .png or .svg")
+    budget = make_budget()
+    from exactfd.plot import check_suffix, draw, make_scene, save_picture
+
+    check_suffix(answer.output)
+    network = source.load()
+    with reporting(quiet=answer.quiet) as progress:
+        scene = make_scene(network, box=box, color=color, budget=budget, progress=progress)
+    save_picture(draw(scene), answer.output)
+    document = {**scene.to_dict(), "rounded_to": source.rounded_to, "output": answer.output}
+    where = " to ".join(f"({', '.join(map(str, side))})" for side in scene.box)
+    summary = f"{answer.output}: {len(scene.regions)} cells in the box {where}; {scene.headline}"
+    write_answer(Answer(answer.json, None, answer.quiet), document, [summary])
+    return exits.ANSWERED if scene.limit is None else exits.BUDGET

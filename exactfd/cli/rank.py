@@ -1,0 +1,64 @@
+"""``exactfd rank``: the batch functional dimension."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from exactfd.cli import exits
+from exactfd.cli.options import Answer, Source, answer_options, network_options
+from exactfd.cli.output import aligned, shape, write_answer
+
+if TYPE_CHECKING:
+    from exactfd.dimension import BatchResult
+
+
+@click.command("rank", short_help="Rank of the Jacobian on a batch of points.")
+@network_options
+@click.option(
+    "--points", required=True, metavar="FILE", help='Points: .json, .csv or .npy; "-" reads JSON from standard input.'
+)
+@click.option(
+    "--algorithm",
+    type=click.Choice(["auto", "flint"]),
+    default="auto",
+    show_default=True,
+    help="auto: a minor modulo a prime and a verified kernel; flint: elimination over Q.",
+)
+@answer_options
+def command(source: Source, points: str, algorithm: Any, answer: Answer) -> int:
+    """Exact rank of the Jacobian of the network on a batch of points, with the float rank beside it."""
+    if source.net == points == "-":
+        raise click.UsageError("NET and --points cannot both be standard input")
+    from exactfd import io
+
+    network = source.load()
+    batch = io.load_points(points, dimension=network.input_dimension)
+    from exactfd.dimension import batch_functional_dimension
+
+    result = batch_functional_dimension(network, batch, algorithm=algorithm)
+    if not result.float_agrees and not answer.quiet:
+        click.echo(
+            f"exactfd: warning: float64 singular values give rank {result.float_rank}; the exact rank is {result.rank}",
+            err=True,
+        )
+    write_answer(answer, {**result.to_dict(), "rounded_to": source.rounded_to}, _lines(result, source.rounded_to))
+    return exits.ANSWERED
+
+
+def _lines(result: BatchResult, rounded_to: str | None) -> list[str]:
+    network = result.network
+    rows = [
+        ("architecture", shape(network.architecture, network.output_activation)),
+        ("parameters D", str(network.parametric_dimension)),
+        ("upper bound D'", str(network.upper_bound)),
+        ("points", str(result.points)),
+        ("method", result.method),
+        ("rank modulo a prime", str(result.modular_rank)),
+        ("float64 rank", f"{result.float_rank} ({'agrees' if result.float_agrees else 'WRONG'})"),
+        ("rank of the NTK Gram matrix", str(result.ntk_rank)),
+    ]
+    if rounded_to is not None:
+        rows.insert(3, ("rounded to", f"multiples of {rounded_to}"))
+    return [*aligned(rows), f"rank J Ev_Z(theta) = {result.rank} (proved) on {result.points} points"]
