@@ -183,8 +183,13 @@ def test_generic_and_supertransversal(chunk):
 
 
 def is_generic(weight, bias) -> bool:
-    """Every k hyperplanes meet in codimension k, or not at all: checked on every subset of the rows."""
+    """Every k hyperplanes meet in codimension k, or not at all: checked on every subset of the rows.
+
+    A neuron with zero weights has no hyperplane, so its layer is not generic, whatever its bias is.
+    """
     size = len(bias)
+    if not all(any(row) for row in weight):
+        return False
     for mask in range(1, 2**size):
         chosen = [i for i in range(size) if mask >> i & 1]
         rows = [weight[i] for i in chosen]
