@@ -8,10 +8,10 @@ from functools import cache
 from itertools import combinations
 
 import pytest
-from oracles import formulas, fractions_net
 
 import exactfd
 from exactfd.network import Network
+from oracles import formulas, fractions_net
 
 
 @cache

@@ -8,10 +8,10 @@ from functools import cache
 
 import pytest
 from hypothesis import given, settings
-from strategies import KINDS, degenerate_networks, fractions, networks
 
 import exactfd
 from exactfd.network import Network
+from strategies import KINDS, degenerate_networks, fractions, networks
 
 pytest.importorskip("ppl", reason="the independent enumeration needs the test extra pplpy")
 from oracles import fractions_net, ppl_complex

@@ -8,6 +8,9 @@ from functools import cache
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
+import exactfd
+from exactfd.network import Network
 from oracles import fractions_net, functional_dimension
 from strategies import (
     KINDS,
@@ -18,9 +21,6 @@ from strategies import (
     positive_fractions,
     product,
 )
-
-import exactfd
-from exactfd.network import Network
 
 SEED, COUNT, CHUNK = 41, 8 * len(KINDS), 7
 

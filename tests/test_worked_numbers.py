@@ -8,10 +8,10 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from oracles import fractions_net
 
 import exactfd
 from exactfd.network import Network
+from oracles import fractions_net
 
 WITNESSES = json.loads((Path(__file__).parent / "data" / "witnesses.json").read_text())["witnesses"]
 
