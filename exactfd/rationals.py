@@ -65,6 +65,13 @@ def _quoted(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
+def _described(value: Any) -> str:
+    """Type and text of an unusable value; the text of a huge integer is left out (printing it may itself fail)."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        return f"an integer of {value.bit_length()} bits"
+    return f"{type(value).__name__} {_quoted(repr(value))}"
+
+
 def to_fmpq(value: Any) -> fmpq:
     """Convert one number exactly: int, float, ``Fraction``, text, FLINT, NumPy scalar, SymPy rational.
 
@@ -97,7 +104,7 @@ def to_fmpq(value: Any) -> fmpq:
         if bottom == 0:
             raise NonFiniteError(f"a rational number is finite, found {value}")
         return fmpq(top, bottom)
-    raise InputError(f"expected a rational number, found {type(value).__name__} {_quoted(repr(value))}")
+    raise InputError(f"expected a rational number, found {_described(value)}")
 
 
 def to_fraction(value: fmpq) -> Fraction:
@@ -123,7 +130,7 @@ def vector(values: Any, *, what: str = "vector") -> list[fmpq]:
     """Exact list of numbers from any one-dimensional array-like; errors name the index."""
     values = _plain(values)
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ShapeError(f"{what}: expected a list of numbers, found {type(values).__name__} {_quoted(repr(values))}")
+        raise ShapeError(f"{what}: expected a list of numbers, found {_described(values)}")
     result = []
     for index, entry in enumerate(values):
         if isinstance(entry, (list, tuple)):
@@ -141,7 +148,7 @@ def matrix_rows(values: Any, *, what: str = "matrix") -> list[list[fmpq]]:
         return [[values[i, j] for j in range(values.ncols())] for i in range(values.nrows())]
     values = _plain(values)
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ShapeError(f"{what}: expected a list of rows, found {type(values).__name__} {_quoted(repr(values))}")
+        raise ShapeError(f"{what}: expected a list of rows, found {_described(values)}")
     rows: list[list[fmpq]] = []
     for index, row in enumerate(values):
         row = _plain(row)
@@ -158,10 +165,15 @@ def matrix_rows(values: Any, *, what: str = "matrix") -> list[list[fmpq]]:
 def _plain(values: Any) -> Any:
     """Arrays as nested lists; complex and object-of-object arrays are caught later, entry by entry."""
     if hasattr(values, "detach"):  # a PyTorch tensor
-        values = values.detach().cpu()
-        if str(getattr(values, "dtype", "")) == "torch.bfloat16":  # NumPy has no such type; float32 holds it exactly
-            values = values.float()
-        values = values.numpy()
+        try:
+            values = values.detach().cpu()
+            if (
+                str(getattr(values, "dtype", "")) == "torch.bfloat16"
+            ):  # NumPy has no such type; float32 holds it exactly
+                values = values.float()
+            values = values.numpy()
+        except (TypeError, RuntimeError) as error:  # sparse, quantised, without storage (NotImplementedError too)
+            raise InputError(f"expected a dense tensor of numbers: {error}") from None
     if isinstance(values, np.ndarray):
         if values.dtype.kind == "f" and values.dtype.itemsize > 8:
             return values  # tolist() would keep longdouble scalars anyway; iterate so that each is taken exactly

@@ -28,6 +28,7 @@ SignArray = np.ndarray[Any, np.dtype[np.int8]]
 _UNIT = 2.0**-53  # unit roundoff of binary64
 _SLACK = 1.0 + 1e-9  # covers the rounding errors made while computing the bounds themselves
 _FLOOR = 1e-300  # covers underflow; added to every nonzero entry's bound
+_TINY = 1e-280  # smaller exact values are represented by this one, with an error bound as large
 _HUGE = 1e290  # beyond this a float may have overflowed on the way: treat as unknown
 
 
@@ -216,5 +217,8 @@ class GeneratorTable:
                     self._values[v, j] = self._errors[v, j] = 0.0
                 else:
                     value = scaled_float(entry, k + top)
+                    size = abs(value)
+                    if size < _TINY:  # possibly underflowed: keep the sign, which is exact, and a bound that covers it
+                        value, size = (_TINY if entry > 0 else -_TINY), 2.0**51 * _TINY
                     self._values[v, j] = value
-                    self._errors[v, j] = abs(value) * 2.0**-51 + _FLOOR
+                    self._errors[v, j] = size * 2.0**-51 + _FLOOR
