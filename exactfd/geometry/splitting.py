@@ -346,9 +346,7 @@ class _Walk:
         assert layer is not None  # there are neurons left, so there was a first layer
         n = self.dimension
         zero = [fmpz(0)] * (n + 1)
-        inputs = [
-            row if label > 0 else zero for row, label in zip(layer.rows, labels[layer.first :], strict=True)
-        ]
+        inputs = [row if label > 0 else zero for row, label in zip(layer.rows, labels[layer.first :], strict=True)]
         matrix, scale = self.matrices[layer.number + 1]
         rows = (matrix * fmpz_mat([*inputs, [*zero[:n], layer.scale]])).tolist()
         return _layer(layer.number + 1, layer.first + len(layer.rows), rows, scale * layer.scale)
