@@ -108,9 +108,7 @@ def _whole_complex(request: Request, answer: Answer) -> None:
 
     complex_: CanonicalComplex | None = None
     try:
-        complex_ = canonical_complex(
-            request.network, box=request.box, budget=request.budget, progress=request.progress
-        )
+        complex_ = canonical_complex(request.network, box=request.box, budget=request.budget, progress=request.progress)
         found = complex_.to_dict()
         found["total_cells"] = sum(complex_.f_vector)
         found.pop("cells", None)  # with --list this is the key of the list

@@ -39,66 +39,40 @@ def _rational(text: str) -> Fraction:
     return rationals.to_fraction(rationals.parse_rational(text))
 
 
-class Step(click.ParamType):
+def step(text: str) -> Fraction:
     """A positive rational."""
-
-    name = "step"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
-        """Read one; a usage error says what is wrong."""
-        if isinstance(value, Fraction):
-            return value
-        try:
-            step = _rational(value)
-        except ValueError as error:
-            self.fail(f"{error}; write it as 2^-20, 1/10000 or 0.001", param, ctx)
-        if step <= 0:
-            self.fail(f"expected a positive number, found {step}", param, ctx)
-        return step
+    try:
+        value = _rational(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; write it as 2^-20, 1/10000 or 0.001") from None
+    if value <= 0:
+        raise click.BadParameter(f"expected a positive number, found {value}")
+    return value
 
 
-class Corner(click.ParamType):
+def corner(text: str) -> tuple[Fraction, ...] | Fraction:
     """One rational for all coordinates, or one for each, separated by commas."""
-
-    name = "corner"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Fraction, ...] | Fraction:
-        """Read one; a usage error says what is wrong."""
-        if not isinstance(value, str):
-            return value  # type: ignore[no-any-return]  # click converts a value that it has converted before
-        try:
-            entries = tuple(_rational(entry) for entry in value.split(","))
-        except ValueError as error:
-            self.fail(f"{error}; write a corner as -1 or as -1,-1/2", param, ctx)
-        return entries if len(entries) > 1 else entries[0]
+    try:
+        entries = tuple(_rational(entry) for entry in text.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; write a corner as -1 or as -1,-1/2") from None
+    return entries if len(entries) > 1 else entries[0]
 
 
-class Size(click.ParamType):
+def size(text: str) -> int:
     """Bytes: ``500M``, ``2G``, ``1.5GiB``; powers of 1024."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read one; a usage error says what is wrong."""
-        match = _SIZE.fullmatch(str(value).strip())
-        if match is None or float(match.group(1)) == 0:
-            self.fail(f"expected a positive size such as 500M or 2G, found {value!r}", param, ctx)
-        return int(Fraction(match.group(1)) * 1024 ** " kmgt".index(match.group(2).lower() or " "))
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or float(match.group(1)) == 0:
+        raise click.BadParameter(f"expected a positive size such as 500M or 2G, found {text!r}")
+    return int(Fraction(match.group(1)) * 1024 ** " kmgt".index(match.group(2).lower() or " "))
 
 
-class Seconds(click.ParamType):
+def seconds(text: str) -> float:
     """Seconds: ``30``, ``1.5``, ``5m``, ``2h``."""
-
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read one; a usage error says what is wrong."""
-        match = _SECONDS.fullmatch(str(value).strip())
-        if match is None or float(match.group(1)) == 0:
-            self.fail(f"expected a positive time such as 30, 5m or 2h, found {value!r}", param, ctx)
-        return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2).lower()]
+    match = _SECONDS.fullmatch(text.strip())
+    if match is None or float(match.group(1)) == 0:
+        raise click.BadParameter(f"expected a positive time such as 30, 5m or 2h, found {text!r}")
+    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2).lower()]
 
 
 # --------------------------------------------------------------------------- debugging
@@ -133,18 +107,18 @@ class Source:
 
     net: str
     output_activation: Literal["identity", "relu"] | None
-    step: Fraction | None
+    round_to: Fraction | None
 
     def load(self) -> Network:
         """Read it. Raises ``InputError``."""
         from exactfd import io
 
-        return io.load(self.net, output_activation=self.output_activation, round_to=self.step)
+        return io.load(self.net, output_activation=self.output_activation, round_to=self.round_to)
 
     @property
     def rounded_to(self) -> str | None:
         """What every result records."""
-        return None if self.step is None else str(self.step)
+        return None if self.round_to is None else str(self.round_to)
 
 
 def network_options(function: F) -> F:
@@ -158,14 +132,14 @@ def network_options(function: F) -> F:
     )
     @click.option(
         "--round",
-        "step",
-        type=Step(),
+        "round_to",
+        type=step,
         metavar="STEP",
         help="Round every parameter to a multiple of STEP (2^-20, 1/10000). Default: every number exactly.",
     )
     @functools.wraps(function)
-    def wrapped(*args: Any, net: str, output_activation: Any, step: Fraction | None, **others: Any) -> Any:
-        return function(*args, source=Source(net, output_activation, step), **others)
+    def wrapped(*args: Any, net: str, output_activation: Any, round_to: Fraction | None, **others: Any) -> Any:
+        return function(*args, source=Source(net, output_activation, round_to), **others)
 
     return wrapped  # type: ignore[return-value]  # click hands over keyword arguments only
 
@@ -174,8 +148,8 @@ def budget_options(function: F) -> F:
     """``--max-cells --time-limit --memory-limit``, passed on as ``make_budget`` (the clock starts when called)."""
 
     @click.option("--max-cells", type=click.IntRange(min=1), metavar="N", help="Give up beyond N cells.")
-    @click.option("--time-limit", type=Seconds(), metavar="TIME", help="Give up after TIME (30, 5m, 2h).")
-    @click.option("--memory-limit", type=Size(), metavar="SIZE", help="Give up beyond SIZE of memory (500M, 2G).")
+    @click.option("--time-limit", type=seconds, metavar="TIME", help="Give up after TIME (30, 5m, 2h).")
+    @click.option("--memory-limit", type=size, metavar="SIZE", help="Give up beyond SIZE of memory (500M, 2G).")
     @functools.wraps(function)
     def wrapped(
         *args: Any, max_cells: int | None, time_limit: float | None, memory_limit: int | None, **others: Any
@@ -231,7 +205,7 @@ def box_option(function: F) -> F:
     return click.option(
         "--box",
         nargs=2,
-        type=Corner(),
+        type=corner,
         metavar="LO HI",
         help="Stay in the closed box from LO to HI: one rational for all coordinates, or one each (-1,0 2,3/2).",
     )(function)

@@ -36,9 +36,10 @@ def command(source: Source, box: Any, color: Any, make_budget: Callable[[], Budg
     if answer.output is None:
         raise click.UsageError("missing option '-o FILE': the picture to write, .png or .svg")
     budget = make_budget()
-    from exactfd.plot import check_suffix, draw, make_scene, save_picture
+    from exactfd.plot import check_suffix, draw, make_scene, require_matplotlib, save_picture
 
     check_suffix(answer.output)
+    require_matplotlib()  # before the work, not after it
     network = source.load()
     with reporting(quiet=answer.quiet) as progress:
         scene = make_scene(network, box=box, color=color, budget=budget, progress=progress)
