@@ -36,8 +36,11 @@ class Commands(click.Group):
         """Run a command; errors become one line on stderr and an exit code."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except BrokenPipeError:  # here, because click would make it exit code 1, "answered and false"
+            _silence_stdout()
+            return exits.BROKEN_PIPE
         except Exception as error:
             return _code_of(error, debug=debug_wanted(ctx))
 
@@ -46,15 +49,11 @@ class Commands(click.Group):
         extra["standalone_mode"] = False
         try:
             code = super().main(*args, **extra)
-            sys.stdout.flush()
         except click.ClickException as error:
             error.show()
             code = error.exit_code
         except (click.Abort, KeyboardInterrupt):
             code = exits.INTERRUPTED
-        except BrokenPipeError:
-            _silence_stdout()
-            code = exits.BROKEN_PIPE
         sys.exit(code if isinstance(code, int) else exits.ANSWERED)
 
 

@@ -142,7 +142,7 @@ def make_scene(
     >>> net = Network([([[1, 0], [0, 1]], [0, 0]), ([[1, 1]], [0])])
     >>> scene = make_scene(net)
     >>> [(region.labels, region.added) for region in scene.regions], scene.headline
-    ([((1, 1), 5), ((-1, 1), 0), ((1, -1), 2), ((-1, -1), 0)], "architecture (2, 2, 1), dim_fun = 7, D' = 7")
+    ([((1, 1), 3), ((-1, 1), 3), ((1, -1), 1), ((-1, -1), 0)], "architecture (2, 2, 1), dim_fun = 7, D' = 7")
     """
     inputs = network.input_dimension
     if inputs not in (1, 2):
