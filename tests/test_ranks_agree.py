@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -106,6 +108,13 @@ def test_repeated_and_collinear_points_add_nothing():
     network = Network([([[2], [-1]], [-5, 4]), ([[1, 1]], [1])], output_activation="relu")
     once = exactfd.batch_functional_dimension(network, [[0], [1]]).rank
     assert exactfd.batch_functional_dimension(network, [[0], [1], [0], ["1/3"], ["2/3"]]).rank == once == 2
+
+
+def test_jacobian_is_a_function_whatever_was_imported_before():
+    """A submodule of the same name must not take the place of the public function."""
+    script = "import exactfd.jacobian, exactfd.dimension; assert callable(exactfd.jacobian), exactfd.jacobian"
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
 
 
 # ------------------------------------------------------------------ floats that are wrong
