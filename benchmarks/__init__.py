@@ -1,0 +1,1 @@
+"""Measurements: ``python -m benchmarks`` prints the tables of ``docs/performance.md``."""

@@ -1,0 +1,77 @@
+"""``python -m benchmarks [--quick]``: the tables of ``docs/performance.md``, as Markdown on stdout."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.measure import median_of, startup
+
+COMPLEX = [
+    "2x8x8x1",
+    "2x32x32x1",
+    "3x16x16x1",
+    "3x24x24x1",
+    "4x12x12x1",
+    "5x10x10x1",
+    "2x64x64x64x1",
+]
+COMPARED = {"2x8x8x1", "2x32x32x1", "3x16x16x1"}  # PPL takes minutes on the others
+DIMENSION = ["iris_4-5-3", "iris_4-6-6-3", "2x8x8x1", "3x8x8x1", "2x16x16x1"]
+
+
+def table(header: list[str], rows: list[list[str]]) -> None:
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(row) + " |", flush=True)
+    print()
+
+
+def main() -> None:
+    quick = "--quick" in sys.argv
+    runs = 1 if quick else 3
+    rows = []
+    for name in COMPLEX[:3] if quick else COMPLEX:
+        whole = median_of("complex", name, runs=runs)
+        counts = whole["counts"]
+        row = [name, f"{counts['regions']}", f"{counts['cells']}", f"{whole['seconds']:.3f}"]
+        row += [f"{1e6 * whole['seconds'] / counts['cells']:.2f}", f"{whole['memory'] >> 20}"]
+        top = median_of("splitting", name, runs=1) if counts["regions"] < 14_000 else None
+        if top is not None and top["counts"]["regions"] != counts["regions"]:
+            raise SystemExit(f"{name}: the two engines disagree")
+        row.append(f"{top['seconds']:.2f}" if top else "-")
+        other = median_of("ppl", name, runs=1) if name in COMPARED else None
+        if other is not None and other["counts"]["regions"] != counts["regions"]:
+            raise SystemExit(f"{name}: PPL disagrees")
+        row += [f"{other['seconds']:.2f}", f"{other['seconds'] / whole['seconds']:.0f}"] if other else ["-", "-"]
+        rows.append(row)
+    print("Every cell of every dimension on all of R^n, exact; top cells alone by the splitting tree; and by PPL.\n")
+    table(
+        ["net", "regions", "cells", "CPU s", "µs per cell", "MiB", "splitting, s", "PPL (regions), s", "PPL / ours"],
+        rows,
+    )
+    rows = []
+    for name in DIMENSION[:3] if quick else DIMENSION:
+        ours, batch, numpy = (median_of(job, name, runs=runs) for job in ("dim", "rank", "numpy"))
+        rows.append(
+            [
+                name,
+                str(ours["counts"]["upper_bound"]),
+                f"{ours['counts']['dim_fun']} ({ours['counts']['status']})",
+                f"{ours['seconds']:.2f}",
+                f"{batch['counts']['rank']}",
+                f"{batch['seconds']:.2f}",
+                f"{numpy['counts']['float_rank']}",
+                f"{numpy['seconds']:.2f}",
+            ]
+        )
+    print("Functional dimension, proved; and at 2 D' normal points the exact rank and NumPy's float rank.\n")
+    table(
+        ["net", "D'", "dim_fun", "CPU s", "exact batch rank", "CPU s", "float batch rank", "NumPy, CPU s"],
+        rows,
+    )
+    print(f"`exactfd info examples/diamond.json`: {startup(['info', 'examples/diamond.json']):.2f} s wall clock.")
+
+
+if __name__ == "__main__":
+    main()

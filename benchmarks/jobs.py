@@ -1,0 +1,117 @@
+"""The jobs that are measured, ours and what a user would run instead; each prints its CPU seconds and counts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import exactfd
+from benchmarks.measure import report
+
+ROOT = Path(__file__).parent.parent
+
+
+def load(name: str) -> exactfd.Network:
+    for path in (ROOT / "benchmarks" / "nets" / f"{name}_s0.npz", ROOT / "examples" / f"{name}.json"):
+        if path.exists():
+            return exactfd.load(path)
+    raise SystemExit(f"no network called {name}")
+
+
+def complex_job(net: exactfd.Network) -> dict[str, Any]:
+    """Every cell of every dimension, exact, on all of R^n."""
+    cells = exactfd.canonical_complex(net)
+    return {"cells": sum(cells.f_vector), "regions": cells.top_cells, "euler": cells.euler_characteristic}
+
+
+def splitting_job(net: exactfd.Network) -> dict[str, Any]:
+    """Top cells alone, by the splitting tree with exact linear programs."""
+    return {"regions": len(exactfd.split_cells(net))}
+
+
+def ppl_job(net: exactfd.Network) -> dict[str, Any]:
+    """Top cells by splitting closed polyhedra with the Parma Polyhedra Library: what one would write without us."""
+    import ppl
+    from flint import fmpq, fmpq_mat
+
+    from exactfd.rationals import primitive_row
+
+    n0 = net.input_dimension
+    x = [ppl.Variable(i) for i in range(n0)]
+
+    def expression(row: list[Any]) -> Any:
+        integers = [int(entry) for entry in primitive_row(row)[0]]
+        return sum((c * v for c, v in zip(integers[:-1], x, strict=True)), ppl.Linear_Expression(integers[-1]))
+
+    identity = [[fmpq(int(i == j)) for j in range(n0 + 1)] for i in range(n0 + 1)]
+    cells = [(ppl.C_Polyhedron(n0, "universe"), identity)]
+    for layer in range(1, len(net.relu_widths) + 1):
+        following = []
+        for polyhedron, inputs in cells:
+            rows = (net.augmented(layer) * fmpq_mat(inputs)).tolist()
+            parts = [(polyhedron, list[Any]())]
+            for row in rows:
+                split = []
+                for part, kept in parts:
+                    for sign in (1, -1):
+                        half = ppl.C_Polyhedron(part)
+                        half.add_constraint(sign * expression(row) >= 0)
+                        if half.affine_dimension() == n0:
+                            split.append((half, [*kept, row if sign > 0 else [fmpq(0)] * (n0 + 1)]))
+                parts = split
+            following += [(part, [*kept, identity[-1]]) for part, kept in parts]
+        cells = following
+    return {"regions": len(cells)}
+
+
+def dim_job(net: exactfd.Network) -> dict[str, Any]:
+    """Functional dimension, proved."""
+    result = exactfd.functional_dimension(net)
+    return {"dim_fun": result.value, "upper_bound": net.upper_bound, "status": result.status}
+
+
+def numpy_batch_job(net: exactfd.Network) -> dict[str, Any]:
+    """The usual experiment: float64 Jacobian at 2 D' normal points, ``numpy.linalg.matrix_rank``. Proves nothing."""
+    layers = net.to_numpy()
+    rng = np.random.default_rng(0)
+    rows = []
+    for x in rng.standard_normal((2 * net.upper_bound, net.input_dimension)):
+        values, masks = [x], []
+        for weight, bias in layers[:-1]:
+            z = weight @ values[-1] + bias
+            masks.append(z > 0)
+            values.append(np.maximum(z, 0))
+        sensitivity = np.eye(net.output_dimension)
+        blocks = []
+        for level in range(len(layers) - 1, -1, -1):
+            inputs = np.append(values[level], 1.0)
+            blocks.append((sensitivity[:, :, None] * inputs).reshape(net.output_dimension, -1))
+            if level:
+                sensitivity = (sensitivity @ layers[level][0]) * masks[level - 1]
+        rows.append(np.concatenate(blocks[::-1], axis=1))
+    table = np.concatenate(rows)
+    return {"float_rank": int(np.linalg.matrix_rank(table)), "points": 2 * net.upper_bound}
+
+
+def rank_job(net: exactfd.Network) -> dict[str, Any]:
+    """Exact batch rank at the same points, proved."""
+    points = np.random.default_rng(0).standard_normal((2 * net.upper_bound, net.input_dimension))
+    result = exactfd.batch_functional_dimension(net, points)
+    return {"rank": result.rank, "points": result.points, "float_rank": result.float_rank}
+
+
+JOBS = {
+    "complex": complex_job,
+    "splitting": splitting_job,
+    "ppl": ppl_job,
+    "dim": dim_job,
+    "numpy": numpy_batch_job,
+    "rank": rank_job,
+}
+
+if __name__ == "__main__":
+    network = load(sys.argv[2])
+    report(lambda: JOBS[sys.argv[1]](network))

@@ -1,0 +1,103 @@
+"""Every command and every Python example in README.md and docs/ is run, and prints what the page says."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import exactfd
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def console_examples():
+    for page in PAGES:
+        for number, block in enumerate(_BLOCK.findall(page.read_text())):
+            command, _, output = block.partition("\n")
+            yield pytest.param(command.removeprefix("$ "), output, id=f"{page.name}-{number}")
+
+
+@pytest.fixture
+def workplace(tmp_path):
+    """A place where `exactfd` is this checkout's command and `examples/` is at hand."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    command = tmp_path / "bin" / "exactfd"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m exactfd "$@"\n')
+    command.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("command", "output"), list(console_examples()))
+def test_commands_print_what_the_page_says(workplace, command, output):
+    assert command.startswith(("exactfd ", "printf "))
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=workplace,
+        env={**os.environ, "PATH": f"{workplace / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    pattern = ".*".join(re.escape(part) for part in output.split("..."))
+    assert re.fullmatch(pattern, done.stdout, re.DOTALL), done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_examples(page, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    text = re.sub(r"^```.*$", "", page.read_text(), flags=re.MULTILINE)
+    test = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    runner.run(test)
+    assert runner.failures == 0
+
+
+def test_the_readme_has_examples():
+    assert sum("README" in parameter.id for parameter in console_examples()) >= 3
+
+
+def test_the_counts_in_the_readme():
+    """Numbers of cells, functional dimensions and the rank that random inputs see."""
+    text = (ROOT / "README.md").read_text()
+    nets = ROOT / "benchmarks" / "nets"
+    for name, sizes in {
+        "(2, 16, 16, 1)": "2x16x16x1",
+        "(2, 32, 32, 1)": "2x32x32x1",
+        "(5, 10, 10, 1)": "5x10x10x1",
+        "(2, 64, 64, 64, 1)": "2x64x64x64x1",
+    }.items():
+        whole = exactfd.canonical_complex(exactfd.load(nets / f"{sizes}_s0.npz"))
+        assert f"| {name} | {sum(whole.f_vector)} |" in text
+    small = exactfd.load(nets / "2x16x16x1_s0.npz")
+    assert (exactfd.functional_dimension(small).value, small.upper_bound) == (256, 305)
+    assert "256 of D' = 305" in text
+    iris = exactfd.load(ROOT / "examples" / "iris_4-6-6-3.json")
+    points = np.random.default_rng(0).standard_normal((2 * iris.upper_bound, 4))
+    batch = exactfd.batch_functional_dimension(iris, points)
+    assert (batch.rank, batch.float_rank, batch.points) == (46, 46, 162)
+    assert "at 162 = 2 D' normally" in text
+
+
+def test_links_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_make_targets_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE):
+        assert f"\n{target}:" in makefile
+    assert shutil.which("sh")
