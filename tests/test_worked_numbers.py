@@ -51,9 +51,7 @@ def test_example_dimension_and_kernel():
     assert fractions_net.same_span(vectors, [[2, -5, 0, 0, -1, 0, 0], [0, 0, -1, 4, 0, -1, 0]])
 
 
-@pytest.mark.parametrize(
-    ("batch", "rank"), [((0, 1, 2), 2), ((0, 3, 5), 3), ((0, 1, 5, 6), 4), ((1, 2, 3, 5, 6), 5)]
-)
+@pytest.mark.parametrize(("batch", "rank"), [((0, 1, 2), 2), ((0, 3, 5), 3), ((0, 1, 5, 6), 4), ((1, 2, 3, 5, 6), 5)])
 def test_example_batches(batch, rank):
     points = [[x] for x in batch]
     result = exactfd.batch_functional_dimension(example(), points)

@@ -66,9 +66,7 @@ def test_jacobian_against_exact_differences():
             assert (after[output] - before[output]) / step == row_by_row[output][index]
 
 
-@pytest.mark.parametrize(
-    ("batch", "rank"), [((0, 1, 2), 2), ((0, 3, 5), 3), ((0, 1, 5, 6), 4), ((1, 2, 3, 5, 6), 5)]
-)
+@pytest.mark.parametrize(("batch", "rank"), [((0, 1, 2), 2), ((0, 3, 5), 3), ((0, 1, 5, 6), 4), ((1, 2, 3, 5, 6), 5)])
 def test_batch_ranks_of_example(batch, rank):
     assert fractions_net.rank(fractions_net.jacobian(EXAMPLE, "relu", points_of(*batch))) == rank
 
