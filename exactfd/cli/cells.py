@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from exactfd.budget import Progress, silent
 from exactfd.cli import exits
 from exactfd.cli.options import Answer, Source, answer_options, box_option, budget_options, network_options
 from exactfd.cli.output import JsonDocument, aligned, opened, shape, ternary, yes_no
@@ -15,7 +17,7 @@ from exactfd.cli.progress import reporting
 from exactfd.errors import BudgetExceeded, InputError
 
 if TYPE_CHECKING:
-    from exactfd.budget import Budget, Progress
+    from exactfd.budget import Budget
     from exactfd.geometry.complex import Box, CanonicalComplex
     from exactfd.network import Network
 
@@ -31,8 +33,8 @@ class Request:
     listing: bool
     dimension: int | None
     budget: Budget
-    progress: Progress
     rounded_to: str | None
+    progress: Progress = silent
     limit: str | None = None
     listed: int = 0
     tally: dict[str, Any] = field(default_factory=dict)
@@ -81,10 +83,11 @@ def command(
     from exactfd.geometry.complex import parse_box
 
     limits = parse_box(box, network.input_dimension)
-    with reporting(quiet=answer.quiet) as progress:
-        request = Request(network, limits, listing, dimension, budget, progress, source.rounded_to)
-        answered = _splitting if algorithm == "splitting" else _whole_complex
-        answered(request, answer)
+    request = Request(network, limits, listing, dimension, budget, source.rounded_to)
+    if algorithm == "splitting":
+        _splitting(request, answer)
+    else:
+        _whole_complex(request, answer)
     if request.limit is None:
         return exits.ANSWERED
     click.echo(f"exactfd: {request.limit}", err=True)
@@ -100,6 +103,13 @@ def _check_dimension(dimension: int | None, top: int, algorithm: str) -> None:
         raise InputError(f"--dimension: --algorithm splitting finds cells of dimension {top} only, found {dimension}")
 
 
+@contextlib.contextmanager
+def _writing(request: Request, answer: Answer) -> Iterator[TextIO]:
+    """Where the answer goes, with progress of what is listed on the way."""
+    with reporting(quiet=answer.quiet, writing_to=answer.output) as request.progress, opened(answer.output) as stream:
+        yield stream
+
+
 # --------------------------------------------------------------------------- the whole complex
 
 
@@ -108,7 +118,8 @@ def _whole_complex(request: Request, answer: Answer) -> None:
 
     complex_: CanonicalComplex | None = None
     try:
-        complex_ = canonical_complex(request.network, box=request.box, budget=request.budget, progress=request.progress)
+        with reporting(quiet=answer.quiet) as progress:
+            complex_ = canonical_complex(request.network, box=request.box, budget=request.budget, progress=progress)
         found = complex_.to_dict()
         found["total_cells"] = sum(complex_.f_vector)
         found.pop("cells", None)  # with --list this is the key of the list
@@ -116,7 +127,7 @@ def _whole_complex(request: Request, answer: Answer) -> None:
         request.limit = str(error)
         found = dict.fromkeys(_COUNTS)
         found["complete"] = False
-    with opened(answer.output) as stream:
+    with _writing(request, answer) as stream:
         if answer.json:
             with JsonDocument(stream) as document:
                 document.items({**request.head("complex"), **found})
@@ -184,21 +195,20 @@ def _tail(request: Request, enumerated: bool) -> dict[str, Any]:
 
 def _splitting(request: Request, answer: Answer) -> None:
     nothing = dict.fromkeys(key for key in _COUNTS if key not in ("top_cells", "smooth_top_cells"))
-    with opened(answer.output) as stream:
+    if not request.listing:
+        with reporting(quiet=answer.quiet) as request.progress:
+            for _ in _walk(request):
+                pass
+    with _writing(request, answer) as stream:
         if answer.json:
             with JsonDocument(stream) as document:
                 document.items({**request.head("splitting"), **nothing})
                 if request.listing:
                     document.stream("cells", _walk(request))
-                else:
-                    _count(request)
-                document.items(request.tally)
-                document.items(_tail(request, True))
+                document.items({**request.tally, **_tail(request, True)})
             return
         if request.listing:  # the counts come last: no list is held in memory
             stream.writelines(_text(request, cell) for cell in _walk(request))
-        else:
-            _count(request)
         stream.writelines(f"{line}\n" for line in _summary(request, {**nothing, **request.tally}))
 
 
@@ -223,11 +233,6 @@ def _walk(request: Request) -> Iterator[dict[str, Any]]:
     request.tally = {"top_cells": found, "smooth_top_cells": smooth, "complete": request.limit is None}
 
 
-def _count(request: Request) -> None:
-    for _ in _walk(request):
-        pass
-
-
 # --------------------------------------------------------------------------- text
 
 
@@ -250,7 +255,11 @@ def _summary(request: Request, found: dict[str, Any]) -> list[str]:
     if request.box is not None:
         rows.append(("box", " to ".join(f"({', '.join(map(str, side))})" for side in request.box)))
     if found["top_cells"] is None:
-        return [*aligned(rows), "cells not counted: the budget ran out before the complex was complete"]
+        return [
+            *aligned(rows),
+            "cells not counted: the budget ran out before the complex was complete; "
+            "raise it, or look at the top cells alone with --algorithm splitting",
+        ]
     if found["f_vector"] is not None:
         widths = [len(str(count)) for count in found["f_vector"]]
         columns = list(zip(range(top + 1), found["f_vector"], widths, strict=True))

@@ -53,13 +53,20 @@ def _display() -> Any:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    # standard output is the answer's alone: rich must not send it through the console of stderr
+    return Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
+    )
 
 
 @contextlib.contextmanager
-def reporting(*, quiet: bool) -> Iterator[Progress]:
-    """A progress callback for the length of a block: a bar when stderr is a terminal and ``quiet`` is false."""
-    if quiet or not sys.stderr.isatty():
+def reporting(*, quiet: bool, writing_to: str | None = "a file") -> Iterator[Progress]:
+    """A progress callback for the length of a block: a bar when stderr is a terminal and ``quiet`` is false.
+
+    ``writing_to`` names the file that the block writes to; for standard output (None or ``-``) on a terminal there is
+    no bar, for it would erase the answer.
+    """
+    if quiet or not sys.stderr.isatty() or (writing_to in (None, "-") and sys.stdout.isatty()):
         yield silent
         return
     bar = _Bar()
