@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from exactfd.geometry.location import Location, locate
     from exactfd.geometry.splitting import split_cells
     from exactfd.io import load, load_points, save
-    from exactfd.jacobian import cell_jacobian, float_jacobian, jacobian, symbolic_cell
+    from exactfd.jacobians import cell_jacobian, float_jacobian, jacobian, symbolic_cell
     from exactfd.network import Network
+    from exactfd.plot import plot_complex
 
 __version__ = "0.1.0"
 
-# Names are imported when first used, so that a small command starts fast.
+# Names are imported when first used, so that a small command starts fast. None may be the name of a submodule:
+# importing that submodule would hide the name.
 _HOME = {
     "Network": "exactfd.network",
     "load": "exactfd.io",
@@ -36,14 +38,15 @@ _HOME = {
     "split_cells": "exactfd.geometry.splitting",
     "locate": "exactfd.geometry.location",
     "Location": "exactfd.geometry.location",
-    "jacobian": "exactfd.jacobian",
-    "cell_jacobian": "exactfd.jacobian",
-    "float_jacobian": "exactfd.jacobian",
-    "symbolic_cell": "exactfd.jacobian",
+    "jacobian": "exactfd.jacobians",
+    "cell_jacobian": "exactfd.jacobians",
+    "float_jacobian": "exactfd.jacobians",
+    "symbolic_cell": "exactfd.jacobians",
     "functional_dimension": "exactfd.dimension",
     "batch_functional_dimension": "exactfd.dimension",
     "DimensionResult": "exactfd.dimension",
     "BatchResult": "exactfd.dimension",
+    "plot_complex": "exactfd.plot",
     "Budget": "exactfd.budget",
     "ExactFDError": "exactfd.errors",
     "InputError": "exactfd.errors",
@@ -71,6 +74,7 @@ __all__ = [
     "batch_functional_dimension",
     "DimensionResult",
     "BatchResult",
+    "plot_complex",
     "Budget",
     "ExactFDError",
     "InputError",

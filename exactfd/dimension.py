@@ -8,6 +8,7 @@ rows of all smooth ``n_0``-dimensional cells. An answer is ``proved`` only when 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
@@ -21,7 +22,7 @@ from exactfd.errors import BudgetExceeded, InputError, InternalError
 from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.splitting import split_cells
-from exactfd.jacobian import (
+from exactfd.jacobians import (
     SignArray,
     checked_points,
     float_jacobian,
@@ -39,6 +40,7 @@ Algorithm = Literal["auto", "complex", "splitting"]
 
 #: Largest rank of the first layer for which the whole complex is enumerated by default.
 COMPLEX_DIMENSION = 5
+_GRACE = 1.0  # seconds to use the cells that a spent budget leaves
 _SEARCHES = 4  # primes tried before giving up: a second one is already rare
 
 
@@ -146,11 +148,11 @@ def functional_dimension(
     search = RankSearch.start(network)
     goal = network.upper_bound
     sampled = _sampled_cells(network)
-    search.add_cells(sampled, stop_at=goal)
-    progress("sample cells", len(sampled), len(sampled))
-    if search.rank == goal:
-        return _result(network, search, goal, "cells at sample points; the upper bound is D'", None, False)
     try:
+        search.add_cells(sampled, stop_at=goal, budget=budget)
+        progress("sample cells", len(sampled), len(sampled))
+        if search.rank == goal:
+            return _result(network, search, goal, "cells at sample points; the upper bound is D'", None, False)
         labels = _top_cells(network, algorithm, budget, progress)
     except BudgetExceeded as error:
         return _interrupted(network, search, error)
@@ -164,7 +166,7 @@ def functional_dimension(
             vectors = search.kernel()
             budget.check()
             progress("kernel", len(vectors), len(vectors))
-            if search.annihilates(vectors, smooth):
+            if search.annihilates(vectors, smooth, budget=budget):
                 method = "all cells; the upper bound is a verified kernel"
                 return _result(network, search, search.rank, method, len(labels), True, vectors)
         except BudgetExceeded as error:
@@ -194,10 +196,13 @@ def _interrupted(
     """What is proved when a budget runs out: cells found so far still count for the lower bound."""
     partial = getattr(error.partial, "labels", None)
     if partial is not None and len(partial):
-        search.add_cells(partial[smooth_mask(partial, network.relu_widths)], stop_at=network.upper_bound)
         cells = len(partial)
+        with suppress(BudgetExceeded):
+            smooth = partial[smooth_mask(partial, network.relu_widths)]
+            search.add_cells(smooth, stop_at=network.upper_bound, budget=Budget(time_limit=_GRACE))
     method = "some cells; the upper bound is D'"
-    return _result(network, search, network.upper_bound, method, cells, False, limit=str(error))
+    limit = None if search.rank == network.upper_bound else str(error)  # proved all the same
+    return _result(network, search, network.upper_bound, method, cells, False, limit=limit)
 
 
 def _top_cells(network: Network, algorithm: Algorithm, budget: Budget, progress: Progress) -> SignArray:

@@ -21,7 +21,7 @@ from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 from exactfd import rationals
 from exactfd.budget import Budget
 from exactfd.errors import InternalError
-from exactfd.jacobian import (
+from exactfd.jacobians import (
     FloatArray,
     ModularNetwork,
     SignArray,
@@ -188,7 +188,12 @@ class RankSearch:
         return fmpz_mat(rows) if rows else fmpz_mat(0, len(self.columns))
 
     def annihilates(
-        self, vectors: Sequence[Sequence[fmpz]], labels: SignArray, points: Sequence[Sequence[fmpq]] | None = None
+        self,
+        vectors: Sequence[Sequence[fmpz]],
+        labels: SignArray,
+        points: Sequence[Sequence[fmpq]] | None = None,
+        *,
+        budget: Budget | None = None,
     ) -> bool:
         """Whether ``J v = 0`` exactly, for every vector and every row of the given cells (or points)."""
         if not vectors or not len(labels):
@@ -206,6 +211,8 @@ class RankSearch:
                 inputs = np.eye(size)[None] if table is None else table[chunk][:, :, None]
                 if not reduced.derivative_is_zero(labels[chunk], inputs, directions):
                     return False
+                if budget is not None:
+                    budget.check()
             product *= prime
             if product > bound:
                 return True

@@ -112,7 +112,7 @@ def test_repeated_and_collinear_points_add_nothing():
 
 def test_jacobian_is_a_function_whatever_was_imported_before():
     """A submodule of the same name must not take the place of the public function."""
-    script = "import exactfd.jacobian, exactfd.dimension; assert callable(exactfd.jacobian), exactfd.jacobian"
+    script = "import exactfd.jacobians, exactfd.dimension; assert callable(exactfd.jacobian), exactfd.jacobian"
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
 

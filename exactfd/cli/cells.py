@@ -18,7 +18,8 @@ from exactfd.errors import BudgetExceeded, InputError
 
 if TYPE_CHECKING:
     from exactfd.budget import Budget
-    from exactfd.geometry.complex import Box, CanonicalComplex
+    from exactfd.geometry.box import Box
+    from exactfd.geometry.complex import CanonicalComplex
     from exactfd.network import Network
 
 _STRIDE = 64  # cells listed between two looks at the clock
@@ -80,7 +81,7 @@ def command(
         raise click.UsageError("--dimension restricts --list; add --list")
     network = source.load()
     _check_dimension(dimension, network.input_dimension, algorithm)
-    from exactfd.geometry.complex import parse_box
+    from exactfd.geometry.box import parse_box
 
     limits = parse_box(box, network.input_dimension)
     request = Request(network, limits, listing, dimension, budget, source.rounded_to)
@@ -121,12 +122,10 @@ def _whole_complex(request: Request, answer: Answer) -> None:
         with reporting(quiet=answer.quiet) as progress:
             complex_ = canonical_complex(request.network, box=request.box, budget=request.budget, progress=progress)
         found = complex_.to_dict()
-        found["total_cells"] = sum(complex_.f_vector)
-        found.pop("cells", None)  # with --list this is the key of the list
     except BudgetExceeded as error:
         request.limit = str(error)
-        found = dict.fromkeys(_COUNTS)
-        found["complete"] = False
+        # cutting by further neurons only adds cells: the counts so far are lower bounds
+        found = {**dict.fromkeys(_COUNTS), "complete": False, "f_vector_at_least": list(error.partial or ())}
     with _writing(request, answer) as stream:
         if answer.json:
             with JsonDocument(stream) as document:
@@ -255,9 +254,11 @@ def _summary(request: Request, found: dict[str, Any]) -> list[str]:
     if request.box is not None:
         rows.append(("box", " to ".join(f"({', '.join(map(str, side))})" for side in request.box)))
     if found["top_cells"] is None:
+        if found.get("f_vector_at_least"):
+            rows.append(("cells", "at least " + "  ".join(str(count) for count in found["f_vector_at_least"])))
         return [
             *aligned(rows),
-            "cells not counted: the budget ran out before the complex was complete; "
+            "the budget ran out before the complex was complete; "
             "raise it, or look at the top cells alone with --algorithm splitting",
         ]
     if found["f_vector"] is not None:

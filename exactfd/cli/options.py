@@ -201,7 +201,7 @@ def answer_options(function: F) -> F:
 
 
 def box_option(function: F) -> F:
-    """``--box LO HI``, as a pair that :func:`exactfd.geometry.complex.parse_box` reads, or None."""
+    """``--box LO HI``, as a pair that :func:`exactfd.geometry.box.parse_box` reads, or None."""
     return click.option(
         "--box",
         nargs=2,

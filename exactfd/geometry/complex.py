@@ -17,7 +17,8 @@ from flint import fmpq, fmpz
 
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
-from exactfd.errors import InputError, ShapeError
+from exactfd.errors import InputError
+from exactfd.geometry.box import Box, parse_box
 from exactfd.geometry.homogeneous import HomogeneousNetwork, homogenise
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import locate
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
-Box = tuple[tuple[Fraction, ...], tuple[Fraction, ...]]
 
 _FINITE, _RAY = 1, 2
 
@@ -72,28 +72,6 @@ def canonical_complex(
     subdivision.run(progress)
     subdivision.generators.close()
     return CanonicalComplex(network, limits, homogeneous, subdivision)
-
-
-def parse_box(box: Any, dimension: int) -> Box | None:
-    """Box as two tuples of fractions; raises ``InputError`` unless ``lo < hi`` in every coordinate."""
-    if box is None:
-        return None
-    try:
-        low, high = box
-    except (TypeError, ValueError):
-        raise InputError(f"box: expected a pair (lo, hi), found {box!r}") from None
-    sides = []
-    for name, side in (("lo", low), ("hi", high)):
-        if isinstance(side, str) or not hasattr(side, "__len__"):
-            side = [side] * dimension
-        values = rationals.vector(side, what=f"box {name}")
-        if len(values) != dimension:
-            raise ShapeError(f"box {name}: the network has {dimension} inputs, found {len(values)} coordinates")
-        sides.append(tuple(rationals.to_fraction(value) for value in values))
-    for i, (a, b) in enumerate(zip(*sides, strict=True)):
-        if a >= b:
-            raise InputError(f"box: lo is below hi in every coordinate, found {a} and {b} in coordinate {i}")
-    return sides[0], sides[1]
 
 
 @dataclass(frozen=True)
@@ -407,7 +385,6 @@ class CanonicalComplex:
             "digest": self.network.digest,
             "box": None if self.box is None else [[str(entry) for entry in side] for side in self.box],
             "f_vector": list(self.f_vector),
-            "cells": sum(self.f_vector),
             "top_cells": self.top_cells,
             "smooth_top_cells": self.smooth_top_cells,
             "bounded_top_cells": self.bounded_top_cells,
@@ -415,6 +392,7 @@ class CanonicalComplex:
             "generic": self.generic,
             "supertransversal": self.supertransversal,
             "complete": self.complete,
+            "total_cells": sum(self.f_vector),
         }
 
     def __repr__(self) -> str:

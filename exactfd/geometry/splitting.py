@@ -22,7 +22,8 @@ from flint import fmpz, fmpz_mat
 
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
-from exactfd.errors import BudgetExceeded, InputError, ShapeError
+from exactfd.errors import BudgetExceeded
+from exactfd.geometry.box import Box, parse_box
 from exactfd.geometry.programs import Infeasible, Point, Program, Row, scaled_floats
 from exactfd.network import Network
 
@@ -90,7 +91,7 @@ class TopCells:
 def split_cells(
     network: Network,
     *,
-    box: tuple[Sequence[Any], Sequence[Any]] | None = None,
+    box: Any = None,
     budget: Budget | None = None,
     progress: Progress = silent,
     tree: bool = False,
@@ -140,7 +141,7 @@ def split_cells(
 def iterate_cells(
     network: Network,
     *,
-    box: tuple[Sequence[Any], Sequence[Any]] | None = None,
+    box: Any = None,
     budget: Budget | None = None,
     progress: Progress = silent,
 ) -> Iterator[tuple[tuple[int, ...], tuple[Fraction, ...]]]:
@@ -197,9 +198,7 @@ class _Branch:
 class _Walk:
     """The depth-first walk: one program whose rows are the conditions on the current path."""
 
-    def __init__(
-        self, network: Network, box: tuple[Sequence[Any], Sequence[Any]] | None, root: TreeNode | None
-    ) -> None:
+    def __init__(self, network: Network, box: Any, root: TreeNode | None) -> None:
         self.widths = network.relu_widths
         self.total = sum(self.widths)
         self.dimension = network.input_dimension
@@ -208,20 +207,13 @@ class _Walk:
         self.root = root
         self.matrices = [_integer_matrix(network, number + 1) for number in range(len(self.widths))]
         self.start = Point((0,) * self.dimension, 1, np.zeros(self.dimension))
-        if box is not None:
-            self._enter_box(box)
+        limits = parse_box(box, self.dimension)
+        if limits is not None:
+            self._enter_box(limits)
 
-    def _enter_box(self, box: tuple[Sequence[Any], Sequence[Any]]) -> None:
-        try:
-            lower, upper = box
-        except (TypeError, ValueError):
-            raise ShapeError("box: expected a pair (lo, hi) of corners") from None
-        lo, hi = rationals.vector(lower, what="box: lo"), rationals.vector(upper, what="box: hi")
-        if not len(lo) == len(hi) == self.dimension:
-            raise ShapeError(f"box: expected {self.dimension} coordinates, found {len(lo)} in lo and {len(hi)} in hi")
+    def _enter_box(self, box: Box) -> None:
+        lo, hi = ([rationals.to_fmpq(entry) for entry in side] for side in box)
         for j, (low, high) in enumerate(zip(lo, hi, strict=True)):
-            if not low < high:
-                raise InputError(f"box: lo < hi in every coordinate, found [{low}, {high}] in coordinate {j}")
             unit = [fmpz(int(j == k)) for k in range(self.dimension)]
             # an n_0-dimensional cell meets the closed box in dimension n_0 iff it meets the open one
             self._push(Row(tuple(low.q * u for u in unit), -low.p), ("lower", j), low.q)

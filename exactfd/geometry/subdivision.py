@@ -164,7 +164,26 @@ class Subdivision:
                 self.cut(neuron, done)
                 done += 1
                 progress("neurons", done, self.neurons)
-                self.budget.check(cells=self.cells)
+                self._check_budget()
+
+    def _check_budget(self) -> None:
+        """Raise ``BudgetExceeded`` with the f-vector so far, which further neurons can only raise."""
+        most = self.budget.max_cells
+        finite = self.finite_counts() if most is not None and self.cells > most else []
+        try:
+            self.budget.check(cells=sum(finite))
+        except BudgetExceeded as error:
+            error.partial = (0,) * self.network.lineality + tuple(finite or self.finite_counts())
+            raise
+
+    def finite_counts(self) -> list[int]:
+        """Number of cells that are not at infinity now, by dimension."""
+        reaching = self.generators.finite[: self.generators.count].astype(np.uint8)
+        counts = [int(reaching.sum())]
+        for table in self.tables[1:]:
+            reaching = table.flags(reaching)
+            counts.append(int(reaching.sum()))
+        return counts
 
     def cut(self, neuron: int, column: int) -> None:
         """Subdivide every mixed cell by one neuron of the current layer; its labels go to ``column``."""

@@ -13,7 +13,8 @@ import numpy as np
 from exactfd.budget import Budget, Progress, silent
 from exactfd.dimension import DimensionResult, functional_dimension
 from exactfd.errors import InputError
-from exactfd.geometry.complex import Box, CanonicalComplex, canonical_complex
+from exactfd.geometry.box import Box
+from exactfd.geometry.complex import CanonicalComplex, canonical_complex
 from exactfd.geometry.labels import is_smooth_tuple
 from exactfd.network import Network
 from exactfd.rankproof import RankSearch

@@ -8,7 +8,6 @@ from fractions import Fraction
 import pytest
 
 import exactfd
-from exactfd.errors import BudgetExceeded
 
 
 def test_version_and_help(run):
@@ -212,11 +211,13 @@ def test_cells_without_the_budget(answer, run, examples):
     found = answer("cells", examples / "iris_4-6-6-3.json", "--max-cells", 100, "--list", code=4)
     assert (found["f_vector"], found["complete"], found["cells"]) == (None, False, [])
     assert found["list_complete"] is False
+    assert 100 < sum(found["f_vector_at_least"]) <= 105 + 533 + 1017 + 866 + 278
+    assert run("cells", examples / "two_layer_corner.json", "--max-cells", 33).exit_code == 0  # exactly as many
     result = run("cells", examples / "iris_4-6-6-3.json", "--time-limit", "0.000001")
     assert result.exit_code == 4
     assert len(result.stderr.splitlines()) == 1
     assert "--time-limit" in result.stderr
-    assert "not counted" in result.stdout
+    assert "the budget ran out" in result.stdout
 
 
 def test_splitting_prints_the_cells_it_found(answer, run, examples):
@@ -228,13 +229,14 @@ def test_splitting_prints_the_cells_it_found(answer, run, examples):
 
 
 def test_the_list_stops_in_time_and_says_so(answer, examples, monkeypatch):
-    checks = iter([None] * 2)
+    looks = iter([False, False])
 
-    def check(self, *, cells=0):
-        if cells == 0 and next(checks, "out") == "out":
-            raise BudgetExceeded("the time limit of 1 s ran out (--time-limit)")
+    def out_of_budget(request):
+        if next(looks, True):
+            request.limit = "the time limit of 1 s ran out (--time-limit)"
+        return request.limit is not None
 
-    monkeypatch.setattr("exactfd.budget.Budget.check", check)
+    monkeypatch.setattr("exactfd.cli.cells._out_of_budget", out_of_budget)
     found = answer("cells", examples / "iris_4-5-3.json", "--list", code=4)
     assert len(found["cells"]) == found["listed_cells"] == 128
     assert (found["complete"], found["list_complete"]) == (True, False)

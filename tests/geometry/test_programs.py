@@ -66,9 +66,7 @@ def systems(draw):
     dimension = draw(st.integers(0, 4))
     size = draw(st.sampled_from([1, 2, 9]))
     entry = st.integers(-size, size)
-    row = st.builds(
-        Row, st.tuples(*[entry] * dimension), entry, st.sampled_from([">", ">", ">", ">=", "="])
-    )
+    row = st.builds(Row, st.tuples(*[entry] * dimension), entry, st.sampled_from([">", ">", ">", ">=", "="]))
     rows = draw(st.lists(row, max_size=9))
     if rows:  # duplicates, opposites and multiples, on purpose
         for source in draw(st.lists(st.sampled_from(rows), max_size=3)):

@@ -164,13 +164,13 @@ def test_a_cell_that_only_touches_the_box_is_left_out():
 def test_bad_boxes():
     network = Network([([[1, 1]], [0]), ([[1]], [0])])
     for box in (([0, 0], [1, 0]), ([0, 2], [1, 1])):
-        with pytest.raises(InputError, match="lo < hi in every coordinate"):
+        with pytest.raises(InputError, match="lo is below hi in every coordinate"):
             split_cells(network, box=box)
-    with pytest.raises(ShapeError, match="expected 2 coordinates, found 1 in lo"):
+    with pytest.raises(ShapeError, match="the network has 2 inputs, found 1 coordinates"):
         split_cells(network, box=([0], [1, 1]))
     with pytest.raises(ShapeError, match="pair"):
         split_cells(network, box=3)
-    with pytest.raises(ShapeError, match="2 coordinates"):
+    with pytest.raises(ShapeError, match="2 inputs"):
         iterate_cells(network, box=([0], [1]))
 
 
