@@ -63,8 +63,8 @@ class DimensionResult:
     hidden_kernel
         Integer vectors (length ``D``) that span the kernel of the stacked Jacobian modulo the scaling directions; empty
         when the upper bound is the theoretical one.
-    scaling_kernel
-        Independent scaling directions.
+    search
+        The stack of rows behind the lower bound, with its prime, pivots and scaling directions.
     limit
         The message of the budget that ran out, or None.
     """
@@ -76,7 +76,7 @@ class DimensionResult:
     top_cells: int | None
     complete: bool
     hidden_kernel: list[list[fmpz]] = field(repr=False)
-    scaling_kernel: list[list[fmpq]] = field(repr=False)
+    search: RankSearch = field(repr=False, compare=False)
     limit: str | None = None
 
     @property
@@ -93,7 +93,8 @@ class DimensionResult:
     def kernel(self) -> list[tuple[Fraction, ...]]:
         """Known kernel directions as fractions: the scaling directions, then the hidden ones."""
         hidden = [tuple(Fraction(int(entry)) for entry in vector) for vector in self.hidden_kernel]
-        return [tuple(rationals.to_fraction(entry) for entry in vector) for vector in self.scaling_kernel] + hidden
+        scaling = [tuple(rationals.to_fraction(entry) for entry in vector) for vector in self.search.gauge.vectors]
+        return scaling + hidden
 
     def to_dict(self) -> dict[str, Any]:
         """The keys of ``exactfd dim --json``."""
@@ -185,9 +186,7 @@ def _result(
     vectors: Sequence[list[fmpz]] = (),
     limit: str | None = None,
 ) -> DimensionResult:
-    return DimensionResult(
-        network, search.rank, upper, method, cells, complete, list(vectors), search.gauge.vectors, limit
-    )
+    return DimensionResult(network, search.rank, upper, method, cells, complete, list(vectors), search, limit)
 
 
 def _interrupted(
@@ -258,6 +257,7 @@ class BatchResult:
     float_result: FloatRank
     ntk_rank: int
     method: str
+    search: RankSearch = field(repr=False, compare=False)
 
     @property
     def status(self) -> Status:
@@ -331,6 +331,7 @@ def batch_functional_dimension(
         float_result=float_rank(float_jacobian(network, rows)),
         ntk_rank=_ntk_rank(network, rows, rank),
         method=method,
+        search=search,
     )
 
 

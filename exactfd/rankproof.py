@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
@@ -57,20 +56,52 @@ def scaling_directions(network: Network) -> list[list[fmpq]]:
 
 @dataclass(frozen=True)
 class Gauge:
-    """Independent scaling directions (``vectors``) and columns on which they are invertible (``columns``)."""
+    """Independent scaling directions in echelon form: ``vectors[i]`` is nonzero in ``columns[i]``, where all later
+    vectors are zero.
+
+    The direction of a neuron is supported on its weights. Scalings of neurons add up to zero on a nonzero weight
+    between two neurons only if both have the same factor, and on one to an input, an output or a bias only if the
+    factor is zero. So the relations among the directions are one for each set of neurons that nonzero weights join to
+    each other only, and a breadth-first search (from inputs, outputs and biases; in such a set from one of its
+    neurons, which is left out) gives each neuron one weight that no neuron found later touches.
+    """
 
     vectors: list[list[fmpq]]
     columns: list[int]
 
     @classmethod
-    def of(cls, network: Network, prime: int) -> Gauge:
-        """A gauge of the largest rank that the prime shows."""
+    def of(cls, network: Network) -> Gauge:
+        """A largest such family."""
         directions = scaling_directions(network)
-        space = modular.RowSpace(network.parametric_dimension, prime)
-        table = residues(directions, prime) if directions else None
-        if table is not None:
-            space.add(table)
-        return cls([directions[i] for i in space.pivot_rows], sorted(space.pivot_columns))
+        augmented = [network.augmented(number).tolist() for number in range(1, network.depth + 1)]
+        edges: dict[tuple[int, int], list[tuple[tuple[int, int], int]]] = {}  # neuron -> neighbours, by parameter
+        found: dict[tuple[int, int], int] = {}  # (layer, neuron) -> column, in order of discovery
+        column = 0
+        for level, rows in enumerate(augmented):
+            for i, row in enumerate(rows):
+                for j, entry in enumerate(row):
+                    ends = [(level, i)] if level < network.depth - 1 else []
+                    ends += [(level - 1, j)] if level and j < len(row) - 1 else []
+                    if entry != 0 and len(ends) == 1:
+                        found.setdefault(ends[0], column)
+                    elif entry != 0 and ends:
+                        edges.setdefault(ends[0], []).append((ends[1], column))
+                        edges.setdefault(ends[1], []).append((ends[0], column))
+                    column += 1
+        queue, left_out = list(found), set[tuple[int, int]]()
+        for start in [None, *edges]:
+            if start is not None and start not in found:
+                left_out.add(start)
+                queue = [start]
+            for neuron in queue:
+                for neighbour, position in edges.get(neuron, []):
+                    if neighbour not in found and neighbour not in left_out:
+                        found[neighbour] = position
+                        queue.append(neighbour)
+            queue = []
+        starts = np.cumsum([0, *network.architecture[1:]]).tolist()
+        vectors = [directions[starts[level] + i] for level, i in found]
+        return cls(vectors, list(found.values()))
 
 
 class RankSearch:
@@ -84,7 +115,7 @@ class RankSearch:
         self.network = network
         self.prime = prime
         self._reduced = reduced
-        self.gauge = Gauge.of(network, prime)
+        self.gauge = Gauge.of(network)
         fixed = set(self.gauge.columns)
         self.columns = np.array([j for j in range(network.parametric_dimension) if j not in fixed], dtype=np.int64)
         self._space = modular.RowSpace(len(self.columns), prime)
@@ -107,11 +138,6 @@ class RankSearch:
     @property
     def rank(self) -> int:
         """Rank of the rows so far modulo the prime: at most their rank over Q."""
-        return self._space.rank
-
-    @property
-    def upper_from_kernel(self) -> int:
-        """``rank`` again: what ``D`` minus gauge minus kernel comes to once :meth:`kernel` is verified."""
         return self._space.rank
 
     def add_cells(self, labels: SignArray, *, stop_at: int, budget: Budget | None = None) -> None:
@@ -258,6 +284,3 @@ def _derivative_bound(
         change = nu * change + q * norm * value
         value = nu * value
     return 2 * change
-
-
-__all__: list[Any] = ["Gauge", "RankSearch", "scaling_directions"]

@@ -22,7 +22,7 @@ from flint import fmpz, fmpz_mat
 
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
-from exactfd.errors import BudgetExceeded
+from exactfd.errors import BudgetExceeded, ShapeError
 from exactfd.geometry.box import Box, parse_box
 from exactfd.geometry.programs import Infeasible, Point, Program, Row, scaled_floats
 from exactfd.network import Network
@@ -130,7 +130,7 @@ def split_cells(
     points: list[tuple[Fraction, ...]] = []
     root = TreeNode() if tree else None
     try:
-        for labels, point in _Walk(network, box, root).cells(budget, progress):
+        for labels, point in _Walk([network], box, root).cells(budget, progress):
             found.append(labels)
             points.append(point)
     except BudgetExceeded as error:
@@ -154,7 +154,24 @@ def iterate_cells(
     >>> next(iterate_cells(Network([([[1, 2]], [3])])))
     ((), (Fraction(0, 1), Fraction(0, 1)))
     """
-    return _Walk(network, box, None).cells(budget, progress)
+    return _Walk([network], box, None).cells(budget, progress)
+
+
+def common_refinement(
+    networks: Sequence[Network], *, box: Any = None, budget: Budget | None = None, progress: Progress = silent
+) -> TreeNode:
+    """Splitting tree of several networks on the same inputs, neurons of the first one first.
+
+    Its leaves are the ``n_0``-dimensional sets on which every one of the networks is affine. Raises ``ShapeError``
+    where the numbers of inputs differ, ``BudgetExceeded`` when a limit runs out.
+    """
+    sizes = {network.input_dimension for network in networks}
+    if len(sizes) != 1:
+        raise ShapeError(f"networks to refine together have the same number of inputs, found {sorted(sizes)}")
+    root = TreeNode()
+    for _ in _Walk(networks, box, root).cells(budget, progress):
+        pass
+    return root
 
 
 def _sorted_cells(
@@ -196,16 +213,23 @@ class _Branch:
 
 
 class _Walk:
-    """The depth-first walk: one program whose rows are the conditions on the current path."""
+    """The depth-first walk: one program whose rows are the conditions on the current path.
 
-    def __init__(self, network: Network, box: Any, root: TreeNode | None) -> None:
-        self.widths = network.relu_widths
+    Several networks with the same inputs are walked one after the other: their common refinement.
+    """
+
+    def __init__(self, networks: Sequence[Network], box: Any, root: TreeNode | None) -> None:
+        self.widths = [width for network in networks for width in network.relu_widths]
         self.total = sum(self.widths)
-        self.dimension = network.input_dimension
+        self.dimension = networks[0].input_dimension
         self.program = Program(self.dimension)
         self.keys: list[tuple[Key, Any]] = []  # of the rows on the program, with their integer scales
         self.root = root
-        self.matrices = [_integer_matrix(network, number + 1) for number in range(len(self.widths))]
+        self.matrices = [
+            (*_integer_matrix(network, number + 1), number == 0)
+            for network in networks
+            for number in range(len(network.relu_widths))
+        ]
         self.start = Point((0,) * self.dimension, 1, np.zeros(self.dimension))
         limits = parse_box(box, self.dimension)
         if limits is not None:
@@ -331,17 +355,20 @@ class _Walk:
     def _first_layer(self) -> _Layer | None:
         if not self.widths:
             return None
-        matrix, scale = self.matrices[0]
+        matrix, scale, _ = self.matrices[0]
         return _layer(0, 0, matrix.tolist(), scale)
 
     def _next_layer(self, layer: _Layer | None, labels: list[int]) -> _Layer:
         assert layer is not None  # there are neurons left, so there was a first layer
         n = self.dimension
+        number, first = layer.number + 1, layer.first + len(layer.rows)
+        matrix, scale, reads_the_inputs = self.matrices[number]
+        if reads_the_inputs:
+            return _layer(number, first, matrix.tolist(), scale)
         zero = [fmpz(0)] * (n + 1)
         inputs = [row if label > 0 else zero for row, label in zip(layer.rows, labels[layer.first :], strict=True)]
-        matrix, scale = self.matrices[layer.number + 1]
         rows = (matrix * fmpz_mat([*inputs, [*zero[:n], layer.scale]])).tolist()
-        return _layer(layer.number + 1, layer.first + len(layer.rows), rows, scale * layer.scale)
+        return _layer(number, first, rows, scale * layer.scale)
 
     def _push_neuron(self, layer: _Layer, place: int, sign: int) -> None:
         exact, floats = layer.rows[place], layer.floats[place]
