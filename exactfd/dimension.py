@@ -148,7 +148,7 @@ def functional_dimension(
     budget = budget or Budget()
     search = RankSearch.start(network)
     goal = network.upper_bound
-    sampled = _sampled_cells(network)
+    sampled, _ = sampled_cells(network)
     try:
         search.add_cells(sampled, stop_at=goal, budget=budget)
         progress("sample cells", len(sampled), len(sampled))
@@ -214,18 +214,20 @@ def _top_cells(network: Network, algorithm: Algorithm, budget: Budget, progress:
     return split_cells(network, budget=budget, progress=progress).labels
 
 
-def _sampled_cells(network: Network) -> SignArray:
-    """Smooth ternary tuples, each exact at a rational sample point, without repetition."""
+def sampled_cells(network: Network) -> tuple[SignArray, list[tuple[Fraction, ...]]]:
+    """Ternary tuples without zeros (open cells, all smooth), each once, and a rational sample point for each; always
+    the same ones.
+    """
     widths = network.relu_widths
     per_cell = network.output_dimension * (network.input_dimension + 1)
     count = min(1000, 16 + 4 * network.upper_bound // per_cell)
     rng = np.random.default_rng(0)
     scales = 4.0 ** rng.integers(-1, 3, size=(count, 1))
     points = np.round(rng.standard_normal((count, network.input_dimension)) * scales * 256) / 256
-    found = {network.ternary_tuple(point) for point in points.tolist()}
-    labels = np.array(sorted(found), dtype=np.int8).reshape(len(found), sum(widths))
-    smooth: SignArray = labels[smooth_mask(labels, widths)]
-    return smooth
+    found = {network.ternary_tuple(point): tuple(map(Fraction, point)) for point in points.tolist()}
+    inside = sorted(labels for labels in found if 0 not in labels)
+    table = np.array(inside, dtype=np.int8).reshape(len(inside), sum(widths))
+    return table, [found[labels] for labels in inside]
 
 
 # --------------------------------------------------------------------------- batches
@@ -247,6 +249,10 @@ class BatchResult:
         Exact rank of the empirical neural tangent kernel ``J J^T`` on the batch.
     method
         In words: what proved the rank.
+    search
+        The stack of rows behind the modular rank.
+    batch, labels
+        The points, exact, and their ternary tuples.
     """
 
     network: Network
@@ -258,6 +264,8 @@ class BatchResult:
     ntk_rank: int
     method: str
     search: RankSearch = field(repr=False, compare=False)
+    batch: list[list[fmpq]] = field(repr=False)
+    labels: SignArray = field(repr=False, compare=False)
 
     @property
     def status(self) -> Status:
@@ -332,6 +340,8 @@ def batch_functional_dimension(
         ntk_rank=_ntk_rank(network, rows, rank),
         method=method,
         search=search,
+        batch=rows,
+        labels=labels,
     )
 
 

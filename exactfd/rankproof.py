@@ -167,6 +167,30 @@ class RankSearch:
 
     # ------------------------------------------------------------------ kernel
 
+    @classmethod
+    def modulo(cls, network: Network, prime: int) -> RankSearch | None:
+        """Search modulo a given prime; None when it divides a denominator."""
+        reduced = ModularNetwork.reduce(network, prime)
+        return None if reduced is None else cls(network, prime, reduced)
+
+    def labels(self) -> SignArray:
+        """Ternary tuples of the items so far, one row each."""
+        none = np.zeros((0, sum(self.network.relu_widths)), dtype=np.int8)
+        return np.concatenate([none, *(item[0] for item in self._items)])
+
+    def pivot_columns(self) -> list[int]:
+        """Parameters of the pivots, in the order of the pivot rows."""
+        return [int(self.columns[j]) for j in self._space.pivot_columns]
+
+    def free_columns(self) -> list[int]:
+        """Parameters that are neither pivot nor gauge, in increasing order: one for each vector of the kernel."""
+        taken = set(self._space.pivot_columns)
+        return [int(column) for j, column in enumerate(self.columns) if j not in taken]
+
+    def flat_pivot_rows(self) -> list[int]:
+        """Numbers of the pivot rows among all rows so far."""
+        return list(self._space.pivot_rows)
+
     def pivot_rows(self) -> list[tuple[int, int]]:
         """For each independent row: the number of its item (cell or point, in order of arrival) and its row there."""
         return [divmod(i, self._rows_per_item[0]) for i in self._space.pivot_rows]
@@ -195,7 +219,7 @@ class RankSearch:
         return result
 
     def _exact_pivot_rows(self) -> fmpz_mat:
-        labels = np.concatenate([item[0] for item in self._items]) if self._items else None
+        labels = self.labels()
         points = [point for item in self._items for point in item[1] or []]
         size = self.network.input_dimension + 1
         cache: dict[int, list[list[fmpq]]] = {}
@@ -207,7 +231,6 @@ class RankSearch:
                     if points
                     else fmpq_mat(size, size, [fmpq(int(i == j)) for i in range(size) for j in range(size)])
                 )
-                assert labels is not None
                 cache[item] = _exact_rows(self.network, labels[item].tolist(), inputs)
             full = cache[item][row]
             rows.append(rationals.primitive_row([full[j] for j in self.columns.tolist()])[0])

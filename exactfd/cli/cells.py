@@ -11,8 +11,16 @@ import click
 
 from exactfd.budget import Progress, silent
 from exactfd.cli import exits
-from exactfd.cli.options import Answer, Source, answer_options, box_option, budget_options, network_options
-from exactfd.cli.output import JsonDocument, aligned, opened, shape, ternary, yes_no
+from exactfd.cli.options import (
+    Answer,
+    Source,
+    answer_options,
+    box_option,
+    budget_options,
+    certificate_option,
+    network_options,
+)
+from exactfd.cli.output import JsonDocument, aligned, certificate_line, opened, shape, ternary, yes_no
 from exactfd.cli.progress import reporting
 from exactfd.errors import BudgetExceeded, InputError
 
@@ -35,6 +43,7 @@ class Request:
     dimension: int | None
     budget: Budget
     rounded_to: str | None
+    certificate: str | None
     progress: Progress = silent
     limit: str | None = None
     listed: int = 0
@@ -65,6 +74,7 @@ class Request:
     help="complex: cells of every dimension; splitting: those of top dimension only, for many inputs.",
 )
 @budget_options
+@certificate_option
 @answer_options
 def command(
     source: Source,
@@ -73,9 +83,13 @@ def command(
     dimension: int | None,
     algorithm: str,
     make_budget: Callable[[], Budget],
+    certificate: str | None,
     answer: Answer,
 ) -> int:
-    """Cells of the canonical polyhedral complex, of every dimension, on all of space or in a closed box."""
+    """Cells of the canonical polyhedral complex, of every dimension, on all of space or in a closed box.
+
+    A certificate proves the f-vector; in a box, or with --algorithm splitting, the number of top cells.
+    """
     budget = make_budget()
     if dimension is not None and not listing:
         raise click.UsageError("--dimension restricts --list; add --list")
@@ -84,7 +98,7 @@ def command(
     from exactfd.geometry.box import parse_box
 
     limits = parse_box(box, network.input_dimension)
-    request = Request(network, limits, listing, dimension, budget, source.rounded_to)
+    request = Request(network, limits, listing, dimension, budget, source.rounded_to, certificate)
     if algorithm == "splitting":
         _splitting(request, answer)
     else:
@@ -121,7 +135,7 @@ def _whole_complex(request: Request, answer: Answer) -> None:
     try:
         with reporting(quiet=answer.quiet) as progress:
             complex_ = canonical_complex(request.network, box=request.box, budget=request.budget, progress=progress)
-        found = complex_.to_dict()
+            found = {**complex_.to_dict(), **_certified(request, complex_)}
     except BudgetExceeded as error:
         request.limit = str(error)
         # cutting by further neurons only adds cells: the counts so far are lower bounds
@@ -136,7 +150,7 @@ def _whole_complex(request: Request, answer: Answer) -> None:
                     document.stream("cells", ())
                 document.items(_tail(request, complex_ is not None))
             return
-        stream.writelines(f"{line}\n" for line in _summary(request, found))
+        stream.writelines(f"{line}\n" for line in [*_summary(request, found), *certificate_line(found)])
         if request.listing and complex_ is not None:
             stream.writelines(_text(request, cell) for cell in _listed(request, complex_))
 
@@ -204,11 +218,12 @@ def _splitting(request: Request, answer: Answer) -> None:
                 document.items({**request.head("splitting"), **nothing})
                 if request.listing:
                     document.stream("cells", _walk(request))
-                document.items({**request.tally, **_tail(request, True)})
+                document.items({**request.tally, **_certified(request, None), **_tail(request, True)})
             return
         if request.listing:  # the counts come last: no list is held in memory
             stream.writelines(_text(request, cell) for cell in _walk(request))
-        stream.writelines(f"{line}\n" for line in _summary(request, {**nothing, **request.tally}))
+        found = {**nothing, **request.tally, **_certified(request, None)}
+        stream.writelines(f"{line}\n" for line in [*_summary(request, found), *certificate_line(found)])
 
 
 def _walk(request: Request) -> Iterator[dict[str, Any]]:
@@ -230,6 +245,21 @@ def _walk(request: Request) -> Iterator[dict[str, Any]]:
     except BudgetExceeded as error:
         request.limit = str(error)
     request.tally = {"top_cells": found, "smooth_top_cells": smooth, "complete": request.limit is None}
+
+
+def _certified(request: Request, complex_: CanonicalComplex | None) -> dict[str, Any]:
+    """Write the certificate that was asked for: of the f-vector, or of the number of top cells."""
+    if request.certificate is None or request.limit is not None:
+        return {}
+    from exactfd.certificates import f_vector_certificate, top_cells_certificate
+
+    if complex_ is not None and request.box is None:
+        written = f_vector_certificate(complex_, budget=request.budget, progress=request.progress)
+    else:
+        written = top_cells_certificate(
+            request.network, box=request.box, budget=request.budget, progress=request.progress
+        )
+    return {"certificate": {"file": request.certificate, "bytes": written.save(request.certificate)}}
 
 
 # --------------------------------------------------------------------------- text

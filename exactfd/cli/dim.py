@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exactfd.cli import exits
-from exactfd.cli.options import Answer, Source, answer_options, budget_options, network_options
-from exactfd.cli.output import aligned, shape, write_answer
+from exactfd.cli.options import (
+    Answer,
+    Source,
+    answer_options,
+    budget_options,
+    certificate_option,
+    network_options,
+)
+from exactfd.cli.output import aligned, certificate_line, shape, write_answer
 from exactfd.cli.progress import reporting
 
 if TYPE_CHECKING:
@@ -27,17 +34,29 @@ if TYPE_CHECKING:
     help="How to enumerate cells when sample points do not settle it.",
 )
 @budget_options
+@certificate_option
 @answer_options
-def command(source: Source, algorithm: Any, make_budget: Callable[[], Budget], answer: Answer) -> int:
-    """Functional dimension of the parameter, proved, or the bounds that the budget left."""
+def command(
+    source: Source, algorithm: Any, make_budget: Callable[[], Budget], certificate: str | None, answer: Answer
+) -> int:
+    """Functional dimension of the parameter, proved, or the bounds that the budget left.
+
+    A certificate of bounds proves the lower one.
+    """
     budget = make_budget()
     network = source.load()
     from exactfd.dimension import functional_dimension
 
     with reporting(quiet=answer.quiet) as progress:
         result = functional_dimension(network, algorithm=algorithm, budget=budget, progress=progress)
-    document = {**result.to_dict(), "rounded_to": source.rounded_to}
-    write_answer(answer, document, _lines(result, source.rounded_to))
+        document = {**result.to_dict(), "rounded_to": source.rounded_to}
+        if certificate is not None:
+            from exactfd.certificates import dimension_certificate
+
+            # no budget for a result that a budget has cut short: its certificate needs no further cells
+            written = dimension_certificate(result, budget=None if result.limit else budget, progress=progress)
+            document["certificate"] = {"file": certificate, "bytes": written.save(certificate)}
+    write_answer(answer, document, [*_lines(result, source.rounded_to), *certificate_line(document)])
     return exits.ANSWERED if result.limit is None else exits.BUDGET
 
 

@@ -1,6 +1,7 @@
 """Exit codes: other programs rely on them."""
 
 ANSWERED = 0
+FALSE = 1
 BAD_INPUT = 3
 BUDGET = 4
 INTERNAL = 70

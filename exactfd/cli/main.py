@@ -15,7 +15,7 @@ from exactfd.cli import exits
 from exactfd.cli.options import debug_option, debug_wanted
 
 #: Each is a module of this room with a click command named ``command``.
-COMMANDS = ("info", "cells", "dim", "rank", "plot")
+COMMANDS = ("info", "cells", "dim", "rank", "verify", "plot")
 
 
 class Commands(click.Group):

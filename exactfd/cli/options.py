@@ -200,6 +200,22 @@ def answer_options(function: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
+def certificate_option(function: F) -> F:
+    """``--certificate FILE``, passed on as ``certificate``; a folder that is not there is refused before the work."""
+
+    def check(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+        if value is not None:
+            _check_folder(value)
+        return value
+
+    return click.option(
+        "--certificate",
+        metavar="FILE",
+        callback=check,
+        help="Also write a certificate that `exactfd verify` re-checks (.json or .json.gz).",
+    )(function)
+
+
 def box_option(function: F) -> F:
     """``--box LO HI``, as a pair that :func:`exactfd.geometry.box.parse_box` reads, or None."""
     return click.option(

@@ -151,3 +151,11 @@ def ternary(labels: Sequence[int], widths: Sequence[int]) -> str:
     """
     signs = iter(labels)
     return "|".join("".join("-0+"[next(signs) + 1] for _ in range(width)) for width in widths)
+
+
+def certificate_line(document: Mapping[str, Any]) -> list[str]:
+    """The line that names the certificate, if there is one."""
+    if "certificate" not in document:
+        return []
+    found = document["certificate"]
+    return [f"certificate: {found['file']} ({found['bytes']} bytes); check it with: exactfd verify {found['file']}"]

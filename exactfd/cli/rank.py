@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exactfd.cli import exits
-from exactfd.cli.options import Answer, Source, answer_options, network_options
-from exactfd.cli.output import aligned, shape, write_answer
+from exactfd.cli.options import Answer, Source, answer_options, certificate_option, network_options
+from exactfd.cli.output import aligned, certificate_line, shape, write_answer
 
 if TYPE_CHECKING:
     from exactfd.dimension import BatchResult
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="auto: a minor modulo a prime and a verified kernel; flint: elimination over Q.",
 )
+@certificate_option
 @answer_options
-def command(source: Source, points: str, algorithm: Any, answer: Answer) -> int:
+def command(source: Source, points: str, algorithm: Any, certificate: str | None, answer: Answer) -> int:
     """Exact rank of the Jacobian of the network on a batch of points, with the float rank beside it."""
     if source.net == points == "-":
         raise click.UsageError("NET and --points cannot both be standard input")
@@ -43,7 +44,12 @@ def command(source: Source, points: str, algorithm: Any, answer: Answer) -> int:
             f"exactfd: warning: float64 singular values give rank {result.float_rank}; the exact rank is {result.rank}",
             err=True,
         )
-    write_answer(answer, {**result.to_dict(), "rounded_to": source.rounded_to}, _lines(result, source.rounded_to))
+    document = {**result.to_dict(), "rounded_to": source.rounded_to}
+    if certificate is not None:
+        from exactfd.certificates import batch_certificate
+
+        document["certificate"] = {"file": certificate, "bytes": batch_certificate(result).save(certificate)}
+    write_answer(answer, document, [*_lines(result, source.rounded_to), *certificate_line(document)])
     return exits.ANSWERED
 
 

@@ -1,0 +1,76 @@
+"""The JSON document around a claim."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import exactfd
+from exactfd.io.files import StrPath, write_atomically
+from exactfd.network import Network
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A claim about one network with its evidence.
+
+    Attributes
+    ----------
+    network
+        The network that the claim is about.
+    claim, evidence
+        JSON-ready values of ``docs/certificate-v1.md``, sections 2 and 3.
+    """
+
+    network: Network
+    claim: dict[str, Any]
+    evidence: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole document."""
+        return {
+            "format": "exactfd-certificate",
+            "version": 1,
+            "produced_by": f"exactfd {exactfd.__version__}",
+            "network": self.network.to_dict(),
+            "digest": self.network.digest,
+            "claim": self.claim,
+            "evidence": self.evidence,
+        }
+
+    def dumps(self) -> str:
+        """The document as JSON without spaces."""
+        return json.dumps(self.to_dict(), separators=(",", ":"), ensure_ascii=True)
+
+    def save(self, path: StrPath) -> int:
+        """Write the document atomically, compressed where the name ends in ``.gz``; returns the number of bytes."""
+        data = self.dumps().encode("ascii")
+        if str(path).endswith(".gz"):
+            data = gzip.compress(data, mtime=0)  # no time stamp: the same claim gives the same file
+        write_atomically(path, data)
+        return len(data)
+
+    def __repr__(self) -> str:
+        what = {key: value for key, value in self.claim.items() if key not in ("points", "other")}
+        return f"Certificate({what}, sha256:{self.network.digest[:12]})"
+
+
+def sparse(vector: Sequence[Any]) -> list[list[Any]]:
+    """A vector as pairs ``[index, number]`` without its zeros."""
+    return [[index, str(entry)] for index, entry in enumerate(vector) if entry != 0]
+
+
+def texts(values: Sequence[Any]) -> list[str]:
+    """Rational numbers as text."""
+    return [str(value) for value in values]
+
+
+def read(path: StrPath) -> dict[str, Any]:
+    """The document in a file that has been checked (``exactfd.check`` bounds sizes and reports what is malformed)."""
+    data = Path(path).read_bytes()
+    document: dict[str, Any] = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+    return document

@@ -1,0 +1,175 @@
+"""Certificates for ranks: batch functional dimension and functional dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import fmpq, fmpz
+
+from exactfd import rationals
+from exactfd.budget import Budget, Progress, silent
+from exactfd.certificates.document import Certificate, sparse, texts
+from exactfd.certificates.trees import open_tree
+from exactfd.dimension import COMPLEX_DIMENSION, BatchResult, DimensionResult, sampled_cells
+from exactfd.errors import InternalError
+from exactfd.geometry.complex import canonical_complex
+from exactfd.geometry.labels import smooth_mask
+from exactfd.geometry.splitting import split_cells
+from exactfd.network import Network
+from exactfd.rankproof import RankSearch
+
+Point = tuple[Fraction, ...]
+Labels = tuple[int, ...]
+
+
+def batch_certificate(result: BatchResult) -> Certificate:
+    """Certificate that the rank of ``J Ev_Z`` is exactly ``result.rank``, from the search that found it."""
+    network, points = result.network, result.batch
+    claim = {
+        "quantity": "batch_rank",
+        "relation": "==",
+        "value": result.rank,
+        "points": [texts(point) for point in points],
+    }
+    search = _full_rank_search(network, result)
+    lower = {"rule": "minor", **_minor(search, search.flat_pivot_rows())}
+    if result.rank == len(points) * network.output_dimension:
+        upper: dict[str, Any] = {"rule": "size"}
+    elif result.rank == network.upper_bound:
+        upper = {"rule": "theory"}
+    else:
+        upper = {"rule": "kernel", **_kernel(search, search.kernel())}
+    return Certificate(network, claim, {"lower": lower, "upper": upper})
+
+
+def _full_rank_search(network: Network, result: BatchResult) -> RankSearch:
+    """A search whose prime shows the whole rank (another prime where the first one hid a pivot)."""
+    search, skip = result.search, 0
+    while search.rank < result.rank:
+        search = RankSearch.start(network, skip=skip)
+        search.add_points(result.labels, result.batch)
+        skip += 1
+    return search
+
+
+def dimension_certificate(
+    result: DimensionResult, *, budget: Budget | None = None, progress: Progress = silent
+) -> Certificate:
+    """Certificate that the functional dimension is exactly ``result.value``, or at least ``result.lower`` where the
+    result is not proved.
+
+    The cells are enumerated once more, as a splitting tree with a Farkas combination for every label that cannot
+    occur, unless the theoretical bound is attained. Raises ``BudgetExceeded`` when the budget runs out first.
+    """
+    network, search = result.network, result.search
+    relation = "==" if result.status == "proved" else ">="
+    claim = {"quantity": "functional_dimension", "relation": relation, "value": result.lower}
+    evidence: dict[str, Any] = {}
+    if relation == ">=" or result.lower == network.upper_bound:
+        points = _points_of_pivots(network, search, _finder(network, budget))
+        evidence["lower"] = _lower(network, search, points)
+        if relation == "==":
+            evidence["upper"] = {"rule": "theory"}
+        return Certificate(network, claim, evidence)
+    cells = split_cells(network, tree=True, budget=budget, progress=progress)
+    known = dict(zip(map(tuple, cells.labels.tolist()), cells.points, strict=True))
+    evidence["lower"] = _lower(network, search, _points_of_pivots(network, search, known.__getitem__))
+    if cells.tree is None:
+        raise InternalError("the splitting tree is missing")
+    tree = open_tree(cells.tree, leaves="empty")
+    evidence["upper"] = {"rule": "kernel", **_kernel(search, result.hidden_kernel), "tree": tree}
+    return Certificate(network, claim, evidence)
+
+
+def _kernel(search: RankSearch, hidden: Sequence[Sequence[fmpz]]) -> dict[str, Any]:
+    """Scaling directions, then hidden ones: echelon form on the gauge columns and the free columns."""
+    scaling = [rationals.primitive_row(vector)[0] for vector in search.gauge.vectors]
+    columns = [*search.gauge.columns, *search.free_columns()]
+    return {"columns": columns, "vectors": [sparse(vector) for vector in (*scaling, *hidden)]}
+
+
+def _minor(search: RankSearch, rows: Sequence[int]) -> dict[str, Any]:
+    return {"prime": search.prime, "rows": list(rows), "columns": search.pivot_columns()}
+
+
+# --------------------------------------------------------------------------- points that see the cells
+
+
+def _finder(network: Network, budget: Budget | None) -> Callable[[Labels], Point]:
+    """A point of an open cell, given its labels: a sample point, or from all cells only where that is needed."""
+    sampled, points = sampled_cells(network)
+    known = dict(zip(map(tuple, sampled.tolist()), points, strict=True))
+    search_all: list[Callable[[Labels], Point]] = []
+
+    def find(labels: Labels) -> Point:
+        if labels in known:
+            return known[labels]
+        if not search_all:
+            search_all.append(_points_of_all_cells(network, budget))
+        return search_all[0](labels)
+
+    return find
+
+
+def _points_of_all_cells(network: Network, budget: Budget | None) -> Callable[[Labels], Point]:
+    if min(network.architecture[:2]) > COMPLEX_DIMENSION:
+        found = split_cells(network, budget=budget)
+        return dict(zip(map(tuple, found.labels.tolist()), found.points, strict=True)).__getitem__
+    cells = canonical_complex(network, budget=budget)
+    top = network.input_dimension
+    index = {tuple(row): number for number, row in enumerate(cells.labels(top).tolist())}
+    return lambda labels: cells.interior_point(top, index[labels])
+
+
+def _points_of_pivots(network: Network, search: RankSearch, find: Callable[[Labels], Point]) -> list[Point]:
+    """``n_0 + 1`` affinely independent points in each cell that contributed a pivot: they span its coefficient rows."""
+    labels = search.labels()
+    points: list[Point] = []
+    for item in sorted({item for item, _ in search.pivot_rows()}):
+        tuple_ = tuple(labels[item].tolist())
+        centre = find(tuple_)
+        points.append(centre)
+        points += [_neighbour(network, tuple_, centre, axis) for axis in range(network.input_dimension)]
+    return points
+
+
+def _neighbour(network: Network, labels: Labels, centre: Point, axis: int) -> Point:
+    """A point of the same open cell, displaced along one axis."""
+    bits = 0
+    while True:
+        step = Fraction(1, 1 << bits)
+        moved = (*centre[:axis], centre[axis] + step, *centre[axis + 1 :])
+        if network.ternary_tuple(moved) == labels:
+            return moved
+        bits += 1 + bits // 3
+
+
+def _lower(network: Network, search: RankSearch, points: Sequence[Point]) -> dict[str, Any]:
+    """A minor at some of the points: those that it needs."""
+    exact = [[rationals.to_fmpq(x) for x in point] for point in points]
+    labels = np.array([network.ternary_tuple(point) for point in points], dtype=np.int8)
+    labels = labels.reshape(len(points), sum(network.relu_widths))
+    if not smooth_mask(labels, network.relu_widths).all():
+        raise InternalError("a pivot lies on a cell that is not smooth")
+    at_points, skip = _search_at(network, search.prime, labels, exact), 0
+    while at_points is None or at_points.rank < search.rank:
+        at_points = RankSearch.start(network, skip=skip)
+        if not at_points.add_points(labels, exact):
+            at_points = None
+        skip += 1
+    outputs = network.output_dimension
+    rows = at_points.flat_pivot_rows()
+    kept = sorted({row // outputs for row in rows})
+    place = {point: number for number, point in enumerate(kept)}
+    renumbered = [place[row // outputs] * outputs + row % outputs for row in rows]
+    return {"rule": "minor", **_minor(at_points, renumbered), "points": [texts(points[i]) for i in kept]}
+
+
+def _search_at(
+    network: Network, prime: int, labels: np.ndarray[Any, np.dtype[np.int8]], points: list[list[fmpq]]
+) -> RankSearch | None:
+    search = RankSearch.modulo(network, prime)
+    return search if search is not None and search.add_points(labels, points) else None
