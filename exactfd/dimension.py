@@ -38,10 +38,11 @@ from exactfd.rankproof import RankSearch
 Status = Literal["proved", "bounds"]
 Algorithm = Literal["auto", "complex", "splitting"]
 
-#: Largest rank of the first layer for which the whole complex is enumerated by default.
+#: Largest number of inputs (or of neurons in the first layer, if that is smaller) for which the whole complex is
+#: enumerated by default.
 COMPLEX_DIMENSION = 5
 _GRACE = 1.0  # seconds to use the cells that a spent budget leaves
-_SEARCHES = 4  # primes tried before giving up: a second one is already rare
+_SEARCHES = 64  # primes tried before giving up: a second one is already rare
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def functional_dimension(
 
     First the cells around some sample points are stacked: if their rank reaches ``D'``, nothing else is needed.
     Otherwise all ``n_0``-dimensional cells are enumerated (``algorithm="complex"``: with the whole complex;
-    ``"splitting"``: with exact linear programs; ``"auto"``: by the rank of the first layer), their rows are stacked
+    ``"splitting"``: with exact linear programs; ``"auto"``: by the size of the first layer), their rows are stacked
     modulo a prime, and a deficit is proved by kernel vectors that every cell annihilates.
 
     A budget that runs out is no error: the result then holds the bounds proved so far and says which ``limit`` it was.
@@ -158,6 +159,7 @@ def functional_dimension(
     except BudgetExceeded as error:
         return _interrupted(network, search, error)
     smooth = labels[smooth_mask(labels, network.relu_widths)]
+    best = search
     for attempt in range(_SEARCHES):
         try:
             search.add_cells(smooth, stop_at=goal, budget=budget)
@@ -171,9 +173,14 @@ def functional_dimension(
                 method = "all cells; the upper bound is a verified kernel"
                 return _result(network, search, search.rank, method, len(labels), True, vectors)
         except BudgetExceeded as error:
-            return _interrupted(network, search, error, len(labels))
+            return _interrupted(network, max(best, search, key=_rank), error, len(labels), True)
+        best = max(best, search, key=_rank)
         search = RankSearch.start(network, skip=attempt + 1)  # the prime hid a pivot: take another
-    return _result(network, search, goal, "all cells; no prime gave a kernel over Q", len(labels), True)
+    return _result(network, best, goal, "all cells; no prime gave a kernel over Q", len(labels), True)
+
+
+def _rank(search: RankSearch) -> int:
+    return search.rank
 
 
 def _result(
@@ -190,7 +197,7 @@ def _result(
 
 
 def _interrupted(
-    network: Network, search: RankSearch, error: BudgetExceeded, cells: int | None = None
+    network: Network, search: RankSearch, error: BudgetExceeded, cells: int | None = None, complete: bool = False
 ) -> DimensionResult:
     """What is proved when a budget runs out: cells found so far still count for the lower bound."""
     partial = getattr(error.partial, "labels", None)
@@ -201,7 +208,7 @@ def _interrupted(
             search.add_cells(smooth, stop_at=network.upper_bound, budget=Budget(time_limit=_GRACE))
     method = "some cells; the upper bound is D'"
     limit = None if search.rank == network.upper_bound else str(error)  # proved all the same
-    return _result(network, search, network.upper_bound, method, cells, False, limit=limit)
+    return _result(network, search, network.upper_bound, method, cells, complete, limit=limit)
 
 
 def _top_cells(network: Network, algorithm: Algorithm, budget: Budget, progress: Progress) -> SignArray:

@@ -54,9 +54,11 @@ def smooth_labels(network: Network, points: Sequence[Sequence[fmpq]]) -> SignArr
     for index, point in enumerate(points):
         labels = network.ternary_tuple(point)
         if not is_smooth_tuple(labels, widths):
-            zeros = [
+            layers = split_layers(labels, widths)
+            seen = max((k for k, part in enumerate(layers) if all(label == -1 for label in part)), default=-1)
+            zeros = [  # those behind a layer without any open neuron are masked
                 f"neuron {i} of layer {layer}"
-                for layer, part in enumerate(split_layers(labels, widths), start=1)
+                for layer, part in enumerate(layers[seen + 1 :], start=seen + 2)
                 for i, label in enumerate(part, start=1)
                 if label == 0
             ]
@@ -217,14 +219,15 @@ def float_jacobian(network: Network, points: Any, *, dtype: Any = np.float64) ->
 
     What a numerical experiment would compute; ``dtype`` is the precision of the whole computation.
     """
-    layers = [np.concatenate([w, b[:, None]], axis=1).astype(dtype) for w, b in network.to_numpy()]
     rows = checked_points(network, points)
     table = [[rationals.nearest_float(entry) for entry in row] for row in rows]
-    x = np.array(table, dtype=dtype).reshape(len(rows), network.input_dimension)
+    with np.errstate(all="ignore"):  # overflow shows as inf and nan in the result: this path promises nothing
+        layers = [np.concatenate([w, b[:, None]], axis=1).astype(dtype) for w, b in network.to_numpy()]
+        x = np.array(table).reshape(len(rows), network.input_dimension).astype(dtype)
     ones = np.ones((len(x), 1), dtype=dtype)
     inputs = np.concatenate([x, ones], axis=1)[:, :, None]
     masks, value = [], inputs[:, :, 0]
-    with np.errstate(all="ignore"):  # overflow shows as inf and nan in the result: this path promises nothing
+    with np.errstate(all="ignore"):
         for a in layers[: len(network.relu_widths)]:
             z = value @ a.T
             masks.append((z > 0).astype(dtype))
@@ -256,7 +259,7 @@ def _batched_rows(layers: Sequence[Any], masks: Sequence[Any], inputs: Any, prod
     blocks = []
     for level in range(depth - 1, -1, -1):
         block = sensitivity[:, :, None, :, None] * reached[level].transpose(0, 2, 1)[:, None, :, None, :]
-        blocks.append(block.reshape(count * n_out * columns, -1))
+        blocks.append(block.reshape(count * n_out * columns, layers[level].size))
         if level:
             sensitivity = product(sensitivity, layers[level][:, :-1]) * masks[level - 1][:, None, :]
     return np.concatenate(blocks[::-1], axis=1)

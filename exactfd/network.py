@@ -66,6 +66,8 @@ class Network:
         if output_activation not in ("identity", "relu"):
             raise InputError(f'output_activation: expected "identity" or "relu", found {output_activation!r}')
         augmented: list[fmpq_mat] = []
+        if isinstance(layers, (str, bytes)) or not isinstance(layers, Iterable):
+            raise ShapeError(f"expected a list of layers (weight, bias), found {type(layers).__name__}")
         for number, layer in enumerate(layers, start=1):
             try:
                 weight, bias = layer
@@ -333,9 +335,9 @@ def _unpickle(architecture: tuple[int, ...], theta: tuple[Fraction, ...], output
 
 
 def _checked_architecture(architecture: Sequence[int]) -> tuple[int, ...]:
-    sizes = tuple(architecture)
+    sizes = tuple(architecture) if isinstance(architecture, Iterable) else ()
     if len(sizes) < 2 or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in sizes):
-        raise InputError(f"an architecture has at least two positive sizes (n_0, ..., n_d), found {sizes}")
+        raise InputError(f"an architecture has at least two positive sizes (n_0, ..., n_d), found {architecture}")
     return sizes
 
 

@@ -161,6 +161,8 @@ class RankSearch:
         return True
 
     def _add(self, labels: SignArray, points: Sequence[Sequence[fmpq]] | None, rows: FloatArray, per_item: int) -> None:
+        if self._rows_per_item and self._rows_per_item[0] != per_item:
+            raise InternalError("a search stacks cells or points, not both")
         self._items.append((labels, points))
         self._rows_per_item.append(per_item)
         self._space.add(rows[:, self.columns])

@@ -112,9 +112,12 @@ def to_fraction(value: fmpq) -> Fraction:
     return Fraction(int(value.p), int(value.q))
 
 
-def format_rational(value: fmpq) -> str:
-    """Reduced text form, ``"3"`` or ``"-7/16"``; ``parse_rational`` reads it back."""
-    return str(value)
+def format_rational(value: fmpq | Fraction) -> str:
+    """Reduced text form, ``"3"`` or ``"-7/16"``; ``parse_rational`` reads it back.
+
+    Of any length: Python's own ``str`` of a fraction refuses more than 4300 digits.
+    """
+    return str(value if isinstance(value, fmpq) else fmpq(value.numerator, value.denominator))
 
 
 def nearest_float(value: fmpq) -> float:
@@ -164,6 +167,8 @@ def matrix_rows(values: Any, *, what: str = "matrix") -> list[list[fmpq]]:
 
 def _plain(values: Any) -> Any:
     """Arrays as nested lists; complex and object-of-object arrays are caught later, entry by entry."""
+    if isinstance(values, (set, frozenset, dict)):
+        raise ShapeError(f"expected an ordered list, found a {type(values).__name__}")
     if hasattr(values, "detach"):  # a PyTorch tensor
         try:
             values = values.detach().cpu()

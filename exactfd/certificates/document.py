@@ -12,6 +12,7 @@ from typing import Any
 import exactfd
 from exactfd.io.files import StrPath, write_atomically
 from exactfd.network import Network
+from exactfd.rationals import format_rational
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def sparse(vector: Sequence[Any]) -> list[list[Any]]:
 
 def texts(values: Sequence[Any]) -> list[str]:
     """Rational numbers as text."""
-    return [str(value) for value in values]
+    return [format_rational(value) for value in values]
 
 
 def read(path: StrPath) -> dict[str, Any]:

@@ -39,7 +39,8 @@ def _output(network: dict[str, Any]) -> str:
 
 
 def _statement(claim: dict[str, Any]) -> str:
-    sign, value = _SYMBOL[claim["relation"]], claim.get("value")
+    sign: str = _SYMBOL[claim["relation"]]
+    value: Any = claim.get("value")
     quantity = claim["quantity"]
     if quantity == "functional_dimension":
         return rf"$\dim_{{\mathrm{{fun}}}}(\theta) {sign} {value}$"

@@ -23,6 +23,7 @@ from exactfd.cli.options import (
 from exactfd.cli.output import JsonDocument, aligned, certificate_line, opened, shape, ternary, yes_no
 from exactfd.cli.progress import reporting
 from exactfd.errors import BudgetExceeded, InputError
+from exactfd.rationals import format_rational
 
 if TYPE_CHECKING:
     from exactfd.budget import Budget
@@ -56,7 +57,7 @@ class Request:
             "output_activation": self.network.output_activation,
             "digest": self.network.digest,
             "rounded_to": self.rounded_to,
-            "box": None if self.box is None else [[str(entry) for entry in side] for side in self.box],
+            "box": None if self.box is None else [[format_rational(entry) for entry in side] for side in self.box],
             "algorithm": algorithm,
         }
 
@@ -179,7 +180,7 @@ def _listed(request: Request, complex_: CanonicalComplex) -> Iterator[dict[str, 
             "labels": list(cell.labels),
             "dimension": cell.dimension,
             "bounded": cell.bounded,
-            "point": [str(coordinate) for coordinate in cell.interior_point()],
+            "point": [format_rational(coordinate) for coordinate in cell.interior_point()],
         }
         if request.box is not None:
             entry["walls"] = list(cell.walls)
@@ -240,7 +241,12 @@ def _walk(request: Request) -> Iterator[dict[str, Any]]:
             found += 1
             smooth += is_smooth_tuple(labels, widths)
             request.listed += request.listing
-            entry = {"labels": list(labels), "dimension": top, "bounded": None, "point": [str(x) for x in point]}
+            entry = {
+                "labels": list(labels),
+                "dimension": top,
+                "bounded": None,
+                "point": [format_rational(x) for x in point],
+            }
             yield entry
     except BudgetExceeded as error:
         request.limit = str(error)
@@ -282,7 +288,7 @@ def _summary(request: Request, found: dict[str, Any]) -> list[str]:
     if request.rounded_to is not None:
         rows.append(("rounded to", f"multiples of {request.rounded_to}"))
     if request.box is not None:
-        rows.append(("box", " to ".join(f"({', '.join(map(str, side))})" for side in request.box)))
+        rows.append(("box", " to ".join(f"({', '.join(map(format_rational, side))})" for side in request.box)))
     if found["top_cells"] is None:
         if found.get("f_vector_at_least"):
             rows.append(("cells", "at least " + "  ".join(str(count) for count in found["f_vector_at_least"])))

@@ -29,5 +29,6 @@ def parse_box(box: Any, dimension: int) -> Box | None:
         sides.append(tuple(rationals.to_fraction(value) for value in values))
     for i, (a, b) in enumerate(zip(*sides, strict=True)):
         if a >= b:
-            raise InputError(f"box: lo is below hi in every coordinate, found {a} and {b} in coordinate {i}")
+            found = " and ".join(rationals.format_rational(side) for side in (a, b))
+            raise InputError(f"box: lo is below hi in every coordinate, found {found} in coordinate {i}")
     return sides[0], sides[1]

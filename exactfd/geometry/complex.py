@@ -268,7 +268,7 @@ class CanonicalComplex:
             sides = []
             for i, (value, low, high) in enumerate(zip(x, *self.box, strict=True)):
                 if not low <= value <= high:
-                    raise InputError(f"point: coordinate {i} is {value}, outside the box [{low}, {high}]")
+                    raise InputError(f"point: coordinate {i} is outside the box")
                 sides.append((value == high) - (value == low))
             key = (*key, *sides)
             for k in range(dimension + 1):
@@ -383,7 +383,7 @@ class CanonicalComplex:
             "architecture": list(self.network.architecture),
             "output_activation": self.network.output_activation,
             "digest": self.network.digest,
-            "box": None if self.box is None else [[str(entry) for entry in side] for side in self.box],
+            "box": None if self.box is None else [[rationals.format_rational(e) for e in side] for side in self.box],
             "f_vector": list(self.f_vector),
             "top_cells": self.top_cells,
             "smooth_top_cells": self.smooth_top_cells,

@@ -329,7 +329,7 @@ class Program:
 
     def _rounded(self, x: Any, depth: float) -> Feasible | None:
         """The proposed point with as few bits as still certify (``depth`` says how many suffice)."""
-        needed = max(0, math.ceil(math.log2(max(1, self.dimension) / depth)))
+        needed = max(0, math.ceil(math.log2(max(1, self.dimension)) - math.log2(depth)))
         for bits in (needed - 5, needed - 3, needed - 1, needed + 3):
             if bits < 0 or bits > 1000:
                 continue

@@ -109,14 +109,15 @@ class GeneratorTable:
             total = at_u + at_v
             weight = at_v / total
             certain = np.maximum(total - error_u - error_v, 0.25 * total)
-            drift = (error_v * at_u + error_u * at_v) / (total * certain) * _SLACK + 8 * _UNIT
+            # quotients first: a product of two small numbers may underflow, and the bound with it
+            drift = (error_v / total * (at_u / certain) + error_u / total * (at_v / certain)) * _SLACK + 8 * _UNIT
             drift = np.where(total - error_u - error_v > 0.25 * total, np.minimum(drift, 1.0), 1.0)
             weight, drift = np.where(np.isfinite(weight), weight, 0.5), np.where(np.isfinite(drift), drift, 1.0)
             w, m, d = weight[:, None], (1.0 - weight)[:, None], drift[:, None]
             vu, vv, eu, ev = self._values[u], self._values[v], self._errors[u], self._errors[v]
             values = w * vu + m * vv
             errors = w * eu + m * ev + d * (np.abs(vu - vv) + eu + ev) + 8 * _UNIT * (w * np.abs(vu) + m * np.abs(vv))
-            errors = np.where((eu > 0.0) | (ev > 0.0), errors * _SLACK + _FLOOR, 0.0)
+            errors = np.where((eu == 0.0) & (ev == 0.0), 0.0, errors * _SLACK + _FLOOR)  # NaN stays: it is unknown
         errors[:, neuron] = 0.0
         values[errors == 0.0] = 0.0
         self._values[first:last], self._errors[first:last] = values, errors
@@ -203,7 +204,10 @@ class GeneratorTable:
         return known
 
     def _refresh(self, generators: list[int]) -> None:
-        """Replace the floats of some generators by correctly rounded exact values (a new positive multiple)."""
+        """Replace the floats of some generators by the exact values, rounded (a new positive multiple).
+
+        Values that may underflow keep their exact sign.
+        """
         self._resolve(generators)
         self.exact_evaluations += len(generators)
         matrix = self.network.layers[self._layer]

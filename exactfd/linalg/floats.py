@@ -38,11 +38,11 @@ def float_rank(table: FloatArray, *, scale_columns: bool = True) -> FloatRank:
     """
     if table.size == 0:
         return FloatRank(0, 0.0, np.inf)
+    if not np.isfinite(table).all():  # overflow: there is no numerical rank
+        return FloatRank(0, float("nan"), 1.0)
     if scale_columns:
         size = np.abs(table).max(axis=0)
         table = table / np.where(size > 0, size, 1).astype(table.dtype)
-    if not np.isfinite(table).all():
-        return FloatRank(0, float("nan"), 1.0)
     values = np.linalg.svd(table, compute_uv=False)
     tolerance = float(values[0]) * max(table.shape) * float(np.finfo(table.dtype).eps)
     found = int((values > tolerance).sum())

@@ -32,7 +32,7 @@ def primes() -> Iterator[int]:
 
 
 def reduce(values: FloatArray, prime: int) -> FloatArray:
-    """Residues of least size of integers below ``2^52`` in size; zero exactly for the multiples of the prime.
+    """Residues of least size of integers below ``2^53`` in size; zero exactly for the multiples of the prime.
 
     The quotient is rounded to nearest. Its error is far below one half, so a multiple of the prime gives zero and
     nothing else does; near half a prime either representative may come out, at most ``prime / 2 + 2`` in size.

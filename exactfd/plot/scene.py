@@ -18,6 +18,7 @@ from exactfd.geometry.complex import CanonicalComplex, canonical_complex
 from exactfd.geometry.labels import is_smooth_tuple
 from exactfd.network import Network
 from exactfd.rankproof import RankSearch
+from exactfd.rationals import format_rational
 
 Point = tuple[Fraction, ...]
 Color = Literal["rank", "none"]
@@ -101,7 +102,7 @@ class Scene:
             "architecture": list(self.network.architecture),
             "output_activation": self.network.output_activation,
             "digest": self.network.digest,
-            "box": [[str(entry) for entry in side] for side in self.box],
+            "box": [[format_rational(entry) for entry in side] for side in self.box],
             "top_cells": len(self.regions),
             "smooth_top_cells": sum(region.smooth for region in self.regions),
             "rank_in_box": self.rank,

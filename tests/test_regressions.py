@@ -1,0 +1,125 @@
+"""Wrong answers and crashes that were found once, each with the smallest network that shows it."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction as F
+from itertools import islice
+from math import prod
+
+import numpy as np
+import pytest
+
+import exactfd
+from exactfd import Network
+from exactfd.errors import InputError
+from exactfd.geometry.programs import Feasible, solve
+from exactfd.linalg import modular
+from oracles import ppl_complex
+
+
+def near_cancellation(exponent, kappa, epsilon, factor, unit):
+    """Vertices of size 10^exponent where two neurons nearly cancel: the bound of an interpolation once underflowed."""
+    d = unit * F(1, 10**-exponent)
+    first = ([[1, 0], [1, 0], [0, 1], [1, 0], [0, 1], [0, 1], [2, 0]], [0, 0, 0, -d, -d, -2 * d, -2 * d])
+    second = (
+        [[factor * kappa - 1, 1, -kappa, 0, 0, 0, 0], [-factor * (1 + epsilon), 0, 1, 0, 0, 0, 0]],
+        [0, 0],
+    )
+    return Network([first, second, ([[1, 1]], [0]), ([[1]], [0])])
+
+
+def test_interpolation_bound_does_not_underflow():
+    network = near_cancellation(
+        -146, F(1, 1366144105303), F(1, 673493191), F(3, 2), F(197677578724463321597, 12 * 10**21)
+    )
+    values = [exactfd.functional_dimension(network, algorithm=a).value for a in ("complex", "splitting")]
+    assert values == [17, 17]
+
+
+@pytest.mark.parametrize("exponent", [-140, -146, -148, -150, -155, -161, -170])
+def test_small_vertices_and_near_cancellation(exponent):
+    rng = random.Random(exponent)
+    for _ in range(4):
+        network = near_cancellation(
+            exponent,
+            F(1, rng.randrange(10**9, 10**13)),
+            F(rng.choice((1, -1)), rng.randrange(10**4, 10**9)),
+            rng.choice((F(3, 2), F(7, 5), F(13, 9))),
+            F(rng.randrange(10**6, 10**7), 10**6),
+        )
+        expected = {
+            cell.labels for cell in ppl_complex.cells(network.to_fractions(), "identity") if cell.dimension == 2
+        }
+        assert set(map(tuple, exactfd.canonical_complex(network).labels(2).tolist())) == expected
+        assert set(map(tuple, exactfd.split_cells(network).labels.tolist())) == expected
+
+
+def test_values_that_underflow_keep_their_sign():
+    e = F(1, 10**300)
+    network = Network([([[1], [1]], [0, 2 * e]), ([[1, e]], [0])], output_activation="relu")
+    assert {tuple(row) for row in exactfd.canonical_complex(network).labels(1).tolist()} == {
+        (1, 1, 1),
+        (-1, 1, 1),
+        (-1, -1, 0),
+    }
+
+
+@pytest.mark.parametrize("exponent", range(1020, 1076, 5))
+def test_cells_of_subnormal_width(exponent):
+    network = Network([([[1], [1]], [0, F(-1, 2**exponent)]), ([[1, 1]], [0])])
+    assert len(exactfd.split_cells(network)) == 3
+    answer = solve([((1,), 0), ((-(2**exponent),), 1)], 1)
+    assert isinstance(answer, Feasible)
+    assert answer.check()
+
+
+def test_primes_that_hide_a_pivot():
+    hidden = prod(islice(modular.primes(), 6))
+    for weight in (1, hidden):
+        network = Network([([[1, 0], [0, 1], [0, 0]], [0, 0, -1]), ([[weight, weight, 1]], [0])])
+        assert exactfd.functional_dimension(network).value == 7
+        batch = [[1, 2], [-1, 3], [2, -1], [1, 1], [5, 7]]
+        assert (
+            exactfd.batch_functional_dimension(network, batch).rank
+            == exactfd.batch_functional_dimension(network, batch, algorithm="flint").rank
+        )
+
+
+def test_numbers_longer_than_python_prints():
+    network = Network([([[1, 0], [0, 1]], [0, 0]), ([[1, 1]], [0])])
+    far = "1" + "0" * 5000
+    assert exactfd.canonical_complex(network, box=(0, far)).to_dict()["box"][1][0] == far
+    with pytest.raises(InputError, match="lo is below hi"):
+        exactfd.canonical_complex(network, box=(far, 0))
+    with pytest.raises(InputError, match="outside the box"):
+        exactfd.canonical_complex(network, box=(0, far)).cell_containing([-1, 0])
+
+
+@pytest.mark.parametrize("empty", [[], np.zeros((0, 2))])
+def test_empty_batches(empty):
+    network = Network([([[1, 0], [0, 1]], [0, 0]), ([[1, 1]], [0])])
+    result = exactfd.batch_functional_dimension(network, empty)
+    assert (result.rank, result.ntk_rank, result.float_rank, result.points) == (0, 0, 0, 0)
+
+
+def test_floats_that_overflow_warn_nobody():
+    network = Network([([["1e308", 0], [0, 1]], [0, 0]), ([["1e300", 1]], [0])])
+    result = exactfd.batch_functional_dimension(network, [[1000, 1]])
+    assert (result.rank, result.float_agrees) == (1, False)
+    assert np.isinf(exactfd.float_jacobian(Network([([["1e300"]], [0]), ([[1]], [0])]), [[1]], dtype=np.float32)).any()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Network(5),
+        lambda: Network.from_theta(3, [1]),
+        lambda: Network.from_theta((1, 1), {1, 2}),
+        lambda: Network.from_theta((1, 1), 7),
+        lambda: Network([([[10**5000]], 10**5000)]),
+    ],
+)
+def test_arguments_of_the_wrong_kind(make):
+    with pytest.raises(InputError):
+        make()
