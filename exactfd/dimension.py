@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -23,10 +24,10 @@ from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.splitting import split_cells
 from exactfd.jacobians import (
+    ModularNetwork,
     SignArray,
     checked_points,
     float_jacobian,
-    integer_residues,
     jacobian,
     smooth_labels,
 )
@@ -344,7 +345,7 @@ def batch_functional_dimension(
         modular_rank=search.rank,
         prime=search.prime,
         float_result=float_rank(float_jacobian(network, rows)),
-        ntk_rank=_ntk_rank(network, rows, rank),
+        ntk_rank=_ntk_rank(network, labels, rows, rank),
         method=method,
         search=search,
         batch=rows,
@@ -371,7 +372,7 @@ def _proved_batch_rank(
             return search, search.rank, "a minor modulo a prime meets a verified kernel"
 
 
-def _ntk_rank(network: Network, rows: list[list[fmpq]], rank: int) -> int:
+def _ntk_rank(network: Network, labels: SignArray, rows: list[list[fmpq]], rank: int) -> int:
     """Rank over Q of the Gram matrix ``J J^T``.
 
     It is at most the rank of ``J``; a rank modulo a prime that reaches it settles the matter, and otherwise the exact
@@ -379,12 +380,13 @@ def _ntk_rank(network: Network, rows: list[list[fmpq]], rank: int) -> int:
     """
     if not rows:
         return 0
-    integers = exact.integer_rows(jacobian(network, rows))
-    gram = integers * integers.transpose()
-    for prime in (p for p, _ in zip(modular.primes(), range(2), strict=False)):
-        if modular.rank(integer_residues(gram.tolist(), prime), prime) == rank:
+    for prime in islice(modular.primes(), 3):
+        reduced = ModularNetwork.reduce(network, prime)
+        table = None if reduced is None else reduced.point_rows(labels, rows)
+        if table is not None and modular.rank(modular.multiply(table, table.T, prime), prime) == rank:
             return rank
-    found = int(gram.rank())
+    integers = exact.integer_rows(jacobian(network, rows))
+    found = int((integers * integers.transpose()).rank())
     if found > rank:
         raise InternalError(f"the Gram matrix has rank {found}, the Jacobian {rank}")
     return found

@@ -61,7 +61,8 @@ def wrong_types(document: Any) -> Iterator[Mutation]:
 def missing_parts(document: Any) -> Iterator[Mutation]:
     """Any key or any element taken away."""
     for path in paths(document):
-        if not _entry_of_a_vector(path):
+        # another batch is another claim, which may well be true
+        if not _entry_of_a_vector(path) and path[:-1] != ("claim", "points"):
             yield f"without {path}", without(document, path)
 
 
@@ -127,7 +128,7 @@ def multipliers(document: Any) -> Iterator[Mutation]:
                     yield f"{path} {key}: {new}", changed(document, (*full, key), new)
             if len(weights) > 1:  # one condition alone may be multiplied by anything
                 yield f"{path} {key} + 1", changed(document, (*full, key), str(int(text) + 1))
-            for other in ("-1", "99999", "lo 0", "x", f"0{key}"):
+            for other in {"-1", "99999", "lo 0", "x", f"0{key}"} - {key}:
                 moved = {(other if k == key else k): v for k, v in weights.items()}
                 yield f"{path} {key} -> {other}", changed(document, full, moved)
 
@@ -207,11 +208,10 @@ def kernels(document: Any, dead_columns: set[int]) -> Iterator[Mutation]:
                 yield f"vector {number} index {wrong}", changed(document, (*full, number, place), [wrong, text])
             for new in ("0", "1/2", f"{text}.0", "x"):
                 yield f"vector {number}[{column}] = {new}", changed(document, (*full, number, place), [column, new])
-            if column not in dead_columns:
-                new = str(int(text) * 2 + 1)
+            if column not in dead_columns and len(vector) > 1:  # one entry alone may be multiplied by anything
+                new = str(int(text) * 3)
                 yield f"vector {number}[{column}] = {new}", changed(document, (*full, number, place), [column, new])
-                if len(vector) > 1:
-                    yield f"vector {number} without {column}", without(document, (*full, number, place))
+                yield f"vector {number} without {column}", without(document, (*full, number, place))
         if number:
             previous = upper["vectors"][number - 1]
             yield f"vector {number} again", changed(document, (*full, number), previous)

@@ -40,7 +40,7 @@ CERTIFICATES = {
     "dimension, chain": lambda: dimension_certificate(exactfd.functional_dimension(load("width_one_chain"))),
     "batch": lambda: batch_certificate(exactfd.batch_functional_dimension(load("glmw_example_1-1"), [[0], [1], [2]])),
     "top cells": lambda: top_cells_certificate(crossing()),
-    "top cells in a box": lambda: top_cells_certificate(load("diamond"), box=(-1, "1/2")),
+    "top cells in a box": lambda: top_cells_certificate(load("diamond"), box=("1/4", "1/2")),
     "f-vector": lambda: f_vector_certificate(exactfd.canonical_complex(load("diamond"))),
     "equal": lambda: function_certificate(load("hidden_family_t_2"), load("hidden_family_t_1-3")),
     "different": lambda: function_certificate(load("hidden_family_t_2"), load("fiber_dim_1")),
