@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,15 +105,47 @@ def rank_job(net: exactfd.Network) -> dict[str, Any]:
     return {"rank": result.rank, "points": result.points, "float_rank": result.float_rank}
 
 
-JOBS = {
+def certificate_job(result: exactfd.DimensionResult) -> dict[str, Any]:
+    """Writing the certificate of a functional dimension that has been computed before the clock starts."""
+    from exactfd.certificates import dimension_certificate
+
+    certificate = dimension_certificate(result)
+    text = certificate.dumps().encode()
+    return {"bytes": len(text), "packed": len(gzip.compress(text, mtime=0)), "value": result.value}
+
+
+def check_job(document: bytes) -> dict[str, Any]:
+    """Re-checking that certificate with the standard library."""
+    from exactfd.check import check_bytes
+
+    verdict = check_bytes(document)
+    if not verdict.valid:
+        raise SystemExit(verdict.reason)
+    return {"steps": verdict.steps}
+
+
+def certified(net: exactfd.Network) -> bytes:
+    from exactfd.certificates import dimension_certificate
+
+    return dimension_certificate(exactfd.functional_dimension(net)).dumps().encode()
+
+
+#: What a job needs before its clock starts.
+PREPARE: dict[str, Callable[[exactfd.Network], Any]] = {
+    "certificate": exactfd.functional_dimension,
+    "check": certified,
+}
+JOBS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "complex": complex_job,
     "splitting": splitting_job,
     "ppl": ppl_job,
     "dim": dim_job,
     "numpy": numpy_batch_job,
     "rank": rank_job,
+    "certificate": certificate_job,
+    "check": check_job,
 }
 
 if __name__ == "__main__":
-    network = load(sys.argv[2])
-    report(lambda: JOBS[sys.argv[1]](network))
+    subject = PREPARE.get(sys.argv[1], lambda net: net)(load(sys.argv[2]))
+    report(lambda: JOBS[sys.argv[1]](subject))
