@@ -4,15 +4,15 @@
 
 Exit code 0: proved. 1: not proved. 2: usage. 3: malformed.
 
-This file uses Python's standard library only and needs no other file. Comments such as "(2.3)" name the section of the
-format that a check implements. Nothing in the file is trusted: labels, affine functions, Jacobians and digests are
-recomputed here from the network, in exact arithmetic. The certificate is read as hostile input: sizes are bounded
+This file uses Python's standard library only and needs no other file. Numbers in brackets, (2.3), name the section of
+the format that a function implements. Nothing in a certificate is trusted: labels, affine functions, Jacobians and
+digests are recomputed here from the network, in exact arithmetic. The file is read as hostile input: sizes are bounded
 before work is done, the clock is looked at in every long loop, and nothing recurses.
 
-Arithmetic. Layer l is stored as integers: q_l A^l, where q_l > 0 is its common denominator. Rows of integers that
-describe functions of the input after layer l ("forms": one column per input coordinate, then the constant; or a
-single column, the value at one point) are then Q_l = q_1 ... q_l times the true ones (times t for a point that is
-stored as integers over t). A positive factor changes no sign, no zero and no rank.
+Arithmetic. Layer l is stored as the integers q_l A^l, where q_l > 0 is its common denominator. A "form" is a row of
+integers: an affine function of the input (coefficients, then the constant), or its single value at a point. Forms that
+belong to layer l are Q_l = q_1 ... q_l times the true functions (and t times, at a point stored as integers over t). A
+positive factor changes no sign, no zero and no rank. The empty form () is the zero function of a masked neuron.
 """
 
 from __future__ import annotations
@@ -28,24 +28,42 @@ import re
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-# Limits (5). Beyond the first group a document is malformed; beyond the second a claim is "not proved".
+# Limits (5). A document beyond the first group is malformed; a claim that needs more than the second is not proved.
 MAX_BYTES = 64 * 2**20  # of the file, and of what it decompresses to
 MAX_NESTING = 50
 MAX_CONTAINERS = 4_000_000  # lists and objects
 MAX_DIGITS = 10_000
 MAX_PARAMETERS = 100_000
 MAX_MINOR = 3_000  # rows of a minor
+MAX_BITS = 1_000_000  # of an integer in between
 MAX_MEMORY = 2**30  # bytes of intermediate integers, estimated beforehand
 TIME_LIMIT = 3600.0  # seconds
 
-Form = tuple[int, ...]  # an affine function as integers (coefficients, constant), or its value at a point
-Forms = list[Form | None]  # None is the zero function of a masked neuron
-_Columns = list[list[list[int] | None]]  # layer, neuron, output: derivatives by pre-activations, None where zero
+Form = tuple[int, ...]
+Point = list[Fraction]
+# A kernel vector: for every neuron (layer, number) whose row it meets, pairs (factor, column of the row).
+Vector = list[tuple[int, int, list[tuple[int, int]]]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the checker says about a certificate; ``steps`` counts nodes, refutations, leaves, vectors and minors."""
+
+    valid: bool
+    claim: str
+    steps: int
+    trusted_steps: int
+    reason: str
+    malformed: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as a dictionary that JSON can hold."""
+        return asdict(self)
 
 
 class _MalformedError(Exception):
@@ -56,91 +74,56 @@ class _NotProvedError(Exception):
     """The evidence does not prove the claim: (step, reason)."""
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the checker says about a certificate; ``steps`` counts nodes, refutations, vectors, minors and the like."""
+def _shape(condition: bool, place: str, reason: str) -> None:
+    if not condition:
+        raise _MalformedError(place, reason)
 
-    valid: bool
-    claim: str = ""
-    steps: int = 0
-    trusted_steps: int = 0
-    reason: str = ""
-    malformed: bool = False
 
-    def to_dict(self) -> dict[str, Any]:
-        """The same as a dictionary that JSON can hold."""
-        return asdict(self)
+def _prove(condition: bool, step: str, reason: str) -> None:
+    if not condition:
+        raise _NotProvedError(step, reason)
 
 
 # ---------------------------------------------------------------------------------------- reading bytes and values
 
 
-def _malformed(place: str, expected: str, value: Any) -> NoReturn:
-    raise _MalformedError(place, f"expected {expected}, found {_show(value)}")
-
-
-def _show(value: Any) -> str:
-    """A short name for a hostile value: never deep, never long, ASCII only."""
-    if type(value) is str:
-        return ascii(value if len(value) <= 40 else value[:40] + "...")
-    if type(value) is int and value.bit_length() > 64:
-        return f"an integer of {value.bit_length()} bits"
-    if value is None or type(value) in (bool, int, float):
-        return repr(value)
-    if type(value) is list:
-        return f"a list of {len(value)}"
-    return "an object" if type(value) is dict else f"a {type(value).__name__}"
-
-
-def _decompress(data: bytes) -> bytes:
-    """Contents of a gzip file of one member, never more than the limit (5)."""
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        text = stream.decompress(data, MAX_BYTES + 1)
-    except zlib.error as error:
-        raise _MalformedError("gzip", str(error)) from None
-    if len(text) > MAX_BYTES:
-        raise _MalformedError("document", f"more than {MAX_BYTES} bytes after decompression")
-    if not stream.eof or stream.unused_data:
-        raise _MalformedError("gzip", "truncated" if not stream.eof else "data after the end of the compressed file")
-    return text
-
-
 def _parse(data: bytes) -> Any:
     """JSON without duplicate keys, floats or long integers (1), within the limits (5)."""
-    if len(data) > MAX_BYTES:
-        raise _MalformedError("document", f"more than {MAX_BYTES} bytes")
+    _shape(len(data) <= MAX_BYTES, "document", f"more than {MAX_BYTES} bytes")
     if data[:2] == b"\x1f\x8b":
-        data = _decompress(data)
-    # brackets outside of strings, before anything is parsed: + 1 opens, - 1 closes
+        stream = zlib.decompressobj(wbits=31)
+        try:
+            data = stream.decompress(data, MAX_BYTES + 1)
+        except zlib.error as error:
+            raise _MalformedError("gzip", str(error)) from None
+        _shape(len(data) <= MAX_BYTES, "document", f"more than {MAX_BYTES} bytes after decompression")
+        _shape(stream.eof and not stream.unused_data, "gzip", "truncated, or data after the end")
+    # The brackets outside of strings, before anything is parsed.
     plain = re.sub(rb'"[^"]*"', b"", data.replace(rb"\\", b"").replace(rb"\"", b""))
     brackets = re.sub(rb"[^][{}]+", b"", plain)
-    if brackets.count(b"[") + brackets.count(b"{") > MAX_CONTAINERS:
-        raise _MalformedError("document", f"more than {MAX_CONTAINERS} lists and objects")
-    if max(itertools.accumulate(1 if b in b"[{" else -1 for b in brackets), default=0) > MAX_NESTING:
-        raise _MalformedError("document", f"nesting deeper than {MAX_NESTING}")
+    containers = brackets.count(b"[") + brackets.count(b"{")
+    _shape(containers <= MAX_CONTAINERS, "document", f"more than {MAX_CONTAINERS} lists and objects")
+    depth = max(itertools.accumulate(1 if b in b"[{" else -1 for b in brackets), default=0)
+    _shape(depth <= MAX_NESTING, "document", f"nesting deeper than {MAX_NESTING}")
     try:
         text = data.decode("utf-8")
         return json.loads(
-            text, object_pairs_hook=_pairs, parse_int=_count, parse_float=_no_float, parse_constant=_no_float
+            text, object_pairs_hook=_pairs, parse_int=_short_int, parse_float=_no_float, parse_constant=_no_float
         )
-    except UnicodeDecodeError as error:
-        raise _MalformedError(f"byte {error.start}", "not UTF-8") from None
-    except json.JSONDecodeError as error:
-        raise _MalformedError(f"line {error.lineno} column {error.colno}", f"not JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise _MalformedError("document", f"not JSON: {error}") from None
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _MalformedError("document", f"duplicate key {_show(next(k for k in keys if keys.count(k) > 1))}")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        _shape(key not in found, "document", f"duplicate key {_show(key)}")
+        found[key] = value
     return found
 
 
-def _count(text: str) -> int:
-    if len(text) > 20:
-        raise _MalformedError("document", f"a JSON integer of {len(text)} digits; long numbers are strings")
+def _short_int(text: str) -> int:
+    _shape(len(text) <= 20, "document", f"a JSON integer of {len(text)} digits; long numbers are strings")
     return int(text)
 
 
@@ -148,52 +131,61 @@ def _no_float(text: str) -> NoReturn:
     raise _MalformedError("document", f"{_show(text)} is not an integer; numbers are strings")
 
 
+def _show(value: Any) -> str:
+    """A short name for a hostile value: never deep, never long, ASCII only."""
+    if type(value) is str:
+        return ascii(value if len(value) <= 40 else value[:40] + "...")
+    if value is None or type(value) in (bool, float) or (type(value) is int and value.bit_length() <= 64):
+        return repr(value)
+    return f"a list of {len(value)}" if type(value) is list else f"an object of type {type(value).__name__}"
+
+
+def _expected(place: str, expected: str, value: Any) -> NoReturn:
+    raise _MalformedError(place, f"expected {expected}, found {_show(value)}")
+
+
 def _mapping(value: Any, place: str) -> dict[str, Any]:
-    """An object; JSON has only strings as keys, a Python dictionary may have others."""
+    """An object. (Keys of JSON are strings; a Python dictionary may have others.)"""
     if type(value) is not dict or any(type(key) is not str for key in value):
-        _malformed(place, "an object", value)
-    found: dict[str, Any] = value
-    return found
+        _expected(place, "an object", value)
+    return dict(value)
 
 
-def _object(value: Any, place: str, *keys: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    """An object with exactly these keys, and perhaps optional ones."""
+def _object(value: Any, place: str, *keys: str, optional: str = "") -> dict[str, Any]:
+    """An object with exactly these keys, and perhaps the optional one."""
+    found = _mapping(value, place)
     for key in keys:
-        if key not in _mapping(value, place):
-            raise _MalformedError(place, f"key {key!r} is missing")
-    for key in _mapping(value, place):
-        if key not in keys and key not in optional:
-            raise _MalformedError(place, f"unexpected key {_show(key)}")
-    return value
+        _shape(key in found, place, f"key {key!r} is missing")
+    for key in found:
+        _shape(key in keys or (key == optional != ""), place, f"unexpected key {_show(key)}")
+    return found
 
 
 def _list(value: Any, place: str, length: int | None = None) -> list[Any]:
     if type(value) is not list or (length is not None and len(value) != length):
-        _malformed(place, "a list" if length is None else f"a list of {length}", value)
+        _expected(place, "a list" if length is None else f"a list of {length}", value)
+    return value
+
+
+def _word(value: Any, place: str, *allowed: str) -> str:
+    if type(value) is not str or value not in allowed:
+        _expected(place, " or ".join(allowed), value)
     return value
 
 
 def _integer(value: Any, place: str, low: int = 0, high: int = 2**63) -> int:
     """A JSON integer in [low, high); true and false are none."""
     if type(value) is not int or not low <= value < high:
-        _malformed(place, f"an integer from {low} to {high - 1}", value)
+        _expected(place, f"an integer from {low} to {high - 1}", value)
     return value
 
 
 def _indices(value: Any, place: str, length: int, bound: int) -> list[int]:
-    """A list of ``length`` distinct indices below ``bound``."""
+    """``length`` distinct indices below ``bound``."""
     found = [_integer(entry, f"{place}[{i}]", 0, bound) for i, entry in enumerate(_list(value, place))]
-    if len(found) != length:
-        raise _NotProvedError(place, f"{length} indices are needed, found {len(found)}")
-    if len(set(found)) < length:
-        raise _NotProvedError(place, "the indices are not distinct")
+    _prove(len(found) == length, place, f"{length} indices are needed, found {len(found)}")
+    _prove(len(set(found)) == length, place, "the indices are not distinct")
     return found
-
-
-def _word(value: Any, place: str, *allowed: str) -> str:
-    if type(value) is not str or value not in allowed:
-        _malformed(place, " or ".join(allowed), value)
-    return value
 
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
@@ -203,8 +195,7 @@ _NUMBER = re.compile(r"(0|-?[1-9][0-9]*)(?:/([1-9][0-9]*))?")
 def _digits(text: str, place: str) -> int:
     """``int(text)``, in pieces that are shorter than any limit of Python's own."""
     digits = text.removeprefix("-")
-    if len(digits) > MAX_DIGITS:
-        raise _MalformedError(place, f"a number of {len(digits)} digits; at most {MAX_DIGITS} are allowed")
+    _shape(len(digits) <= MAX_DIGITS, place, f"a number of {len(digits)} digits, more than {MAX_DIGITS}")
     value = 0
     for start in range(0, len(digits), 500):
         piece = digits[start : start + 500]
@@ -216,219 +207,52 @@ def _number(value: Any, place: str) -> Fraction:
     """A number (1): an integer or a reduced fraction, as a string."""
     match = _NUMBER.fullmatch(value) if type(value) is str else None
     if match is None:
-        _malformed(place, 'a number such as "-3" or "7/16"', value)
+        _expected(place, 'a number such as "-3" or "7/16"', value)
     top, bottom = _digits(match[1], place), _digits(match[2] or "1", place)
-    if match[2] and (bottom == 1 or math.gcd(top, bottom) > 1):
-        raise _MalformedError(place, "the fraction is not reduced")
+    _shape(not match[2] or (bottom > 1 == math.gcd(top, bottom)), place, "the fraction is not reduced")
     return Fraction(top, bottom)
+
+
+def _numbers(value: Any, place: str, length: int) -> Point:
+    return [_number(entry, f"{place}[{i}]") for i, entry in enumerate(_list(value, place, length))]
 
 
 def _nonzero(value: Any, place: str) -> int:
     """A nonzero integer as a string."""
     if type(value) is not str or value == "0" or not _INTEGER.fullmatch(value):
-        _malformed(place, 'a nonzero integer such as "-3"', value)
+        _expected(place, 'a nonzero integer such as "-3"', value)
     return _digits(value, place)
 
 
-def _numbers(value: Any, place: str, length: int) -> list[Fraction]:
-    return [_number(entry, f"{place}[{i}]") for i, entry in enumerate(_list(value, place, length))]
+# ----------------------------------------------------------------------------------------------- exact arithmetic
 
 
-# ----------------------------------------------------------------------------------------------------- networks
-
-
-class _Clock:
-    """Raises when the time is up."""
+class _Run:
+    """The clock and the counters of one run."""
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
         self.end = time.monotonic() + limit
+        self.steps = self.trusted = 0
 
     def tick(self) -> None:
         if time.monotonic() > self.end:
             raise _NotProvedError("time limit", f"{self.limit:g} s are over")
 
-
-class _Network:
-    """A network (1), validated, with its layers as integers.
-
-    Attributes: ``sizes`` (n_0, ..., n_d); ``rows[l]`` the augmented matrix A^{l+1} over Q; ``scales[l]`` its common
-    denominator q and ``layers[l]`` = q A^{l+1}; ``relu_layers`` how many of the layers have a ReLU.
-    """
-
-    def __init__(self, value: Any, place: str, clock: _Clock) -> None:
-        _object(value, place, "format", "version", "architecture", "output_activation", "layers")
-        _word(value["format"], f"{place}.format", "exactfd-network")
-        _integer(value["version"], f"{place}.version", 1, 2)
-        self.relu_output = _word(value["output_activation"], f"{place}.output_activation", "identity", "relu") == "relu"
-        sizes = _list(value["architecture"], f"{place}.architecture")
-        self.sizes = [_integer(n, f"{place}.architecture[{i}]", 1, 2**31) for i, n in enumerate(sizes)]
-        if len(self.sizes) < 2:
-            raise _MalformedError(f"{place}.architecture", "fewer than two sizes")
-        self.starts = [0]  # index in theta of the first parameter of each layer
-        for m, n in itertools.pairwise(self.sizes):
-            self.starts.append(self.starts[-1] + n * (m + 1))
-        self.parameters = self.starts[-1]
-        if self.parameters > MAX_PARAMETERS:
-            raise _MalformedError(f"{place}.architecture", f"more than {MAX_PARAMETERS} parameters")
-        self.depth = len(self.sizes) - 1
-        self.upper_bound = self.parameters - sum(self.sizes[1:-1])  # D'
-        self.relu_layers = self.depth if self.relu_output else self.depth - 1
-        self.rows: list[list[list[Fraction]]] = []
-        for number, layer in enumerate(_list(value["layers"], f"{place}.layers", self.depth)):
-            here, (m, n) = f"{place}.layers[{number}]", self.sizes[number : number + 2]
-            _object(layer, here, "weight", "bias")
-            weight = enumerate(_list(layer["weight"], f"{here}.weight", n))
-            rows = [_numbers(row, f"{here}.weight[{i}]", m) for i, row in weight]
-            bias = _numbers(layer["bias"], f"{here}.bias", n)
-            self.rows.append([[*row, constant] for row, constant in zip(rows, bias, strict=True)])
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        self.digest = hashlib.sha256(text.encode("ascii")).hexdigest()
-        self._scale(place, clock)
-
-    def _scale(self, place: str, clock: _Clock) -> None:
-        self.scales: list[int] = []
-        self.layers: list[list[list[int]]] = []
-        self.products = [1]  # Q_l
-        self.bits = 0  # no form after the last layer has more, its input apart
-        memory = 0
-        for number, rows in enumerate(self.rows):
-            scale, count = 1, self.starts[number + 1] - self.starts[number]
-            for entry in itertools.chain(*rows):
-                clock.tick()
-                scale = math.lcm(scale, entry.denominator)
-                if memory + scale.bit_length() // 8 * count > MAX_MEMORY:
-                    raise _NotProvedError(f"{place}.layers[{number}]", "the common denominator is too large to check")
-            memory += scale.bit_length() // 8 * count
-            self.scales.append(scale)
-            self.layers.append([[e.numerator * (scale // e.denominator) for e in row] for row in rows])
-            self.products.append(self.products[-1] * scale)
-            largest = max(max(map(abs, row)) for row in self.layers[-1])
-            self.bits += max(largest, scale).bit_length() + self.sizes[number].bit_length()
-
-    def place(self, index: int) -> tuple[int, int, int]:
-        """(layer, neuron, column) of a parameter; the last column of a layer is the bias."""
-        layer = bisect.bisect_right(self.starts, index) - 1
-        return layer, *divmod(index - self.starts[layer], self.sizes[layer] + 1)
-
-    def afford(self, columns: int, bits: int, step: str) -> None:
-        """Refuse forms with so many columns, made from numbers of so many bits, that memory may not hold."""
-        numbers = (sum(self.sizes) + 1) * (columns + self.sizes[-1])
-        if numbers * (40 + (self.bits + bits) // 8) > MAX_MEMORY:
-            raise _NotProvedError(step, "the network is too large to check in memory")
-
-    def affine(self, layer: int, inputs: Forms, clock: _Clock) -> list[Form]:
-        """The pre-activations of a layer from the functions that enter it (2.4; the last one is the constant)."""
-        seen = [(k, form) for k, form in enumerate(inputs) if form is not None]
-        result = []
-        for row in self.layers[layer]:
-            clock.tick()
-            total = [0] * len(seen[-1][1])
-            for k, form in seen:
-                weight = row[k]
-                if weight:
-                    total = [a + weight * b for a, b in zip(total, form, strict=True)]
-            result.append(tuple(total))
-        return result
-
-    def masked(self, layer: int, forms: list[Form], labels: list[int], constant: Form) -> tuple[Forms, Form]:
-        """What leaves a ReLU layer, and the constant in the scale of this layer (2.4)."""
-        constant = tuple(self.scales[layer] * entry for entry in constant)
-        return [*(form if s == 1 else None for form, s in zip(forms, labels, strict=True)), constant], constant
-
-    def smooth(self, labels: list[list[int]]) -> bool:
-        """Whether every neuron with label 0 is masked by a later ReLU layer whose labels are all -1 (2.1)."""
-        dead = [all(s == -1 for s in layer) for layer in labels]
-        return all(any(dead[number + 1 :]) for number, layer in enumerate(labels) if 0 in layer)
-
-    def derivatives(self, labels: list[list[int]], clock: _Clock) -> _Columns:
-        """For each layer the columns of q_l L^l, one per neuron, None where it is zero (2.4).
-
-        Together with the forms that enter the layer they give the Jacobian, times the positive factor Q_d: the entry
-        of output o at (l, i, k) is column i, row o, times form k.
-        """
-        outputs = range(self.sizes[-1])
-        columns: list[list[int] | None] = [[int(o == i) for o in outputs] for i in outputs]
-        if self.relu_output:
-            columns = [c if s == 1 else None for c, s in zip(columns, labels[-1], strict=True)]
-        result: _Columns = []
-        for layer in reversed(range(self.depth)):
-            scale = self.scales[layer]
-            result.append([None if c is None else [scale * entry for entry in c] for c in columns])
-            if layer == 0:
-                break
-            seen = [(row, column) for row, column in zip(self.layers[layer], columns, strict=True) if column]
-            columns = []
-            for k, label in enumerate(labels[layer - 1]):
-                clock.tick()
-                total = [0 for _ in outputs]
-                for row, column in seen if label == 1 else ():
-                    weight = row[k]
-                    if weight:
-                        total = [a + weight * b for a, b in zip(total, column, strict=True)]
-                columns.append(total if any(total) else None)
-        return result[::-1]
-
-    def at(self, point: list[Fraction], step: str, clock: _Clock) -> _Trace:
-        """Evaluate at a rational point, as integers over a common denominator."""
-        longest = max(max(abs(x.numerator), x.denominator).bit_length() for x in point)
-        self.afford(1, (len(point) + 1) * longest, step)
-        scale = math.lcm(*(x.denominator for x in point))
-        constant: Form = (scale,)
-        inputs: Forms = [*((x.numerator * (scale // x.denominator),) for x in point), constant]
-        entering, labels = [], []
-        for layer in range(self.depth):
-            entering.append(inputs)
-            forms = self.affine(layer, inputs, clock)
-            signs = [(z > 0) - (z < 0) for (z,) in forms]
-            if layer < self.relu_layers:
-                labels.append(signs)
-            else:
-                signs = [1] * len(signs)  # an affine layer passes everything
-            inputs, constant = self.masked(layer, forms, signs, constant)
-        values = [Fraction(form[0] if form else 0, constant[0]) for form in inputs[:-1]]
-        return _Trace(entering, labels, scale, values)
-
-
-@dataclass
-class _Trace:
-    """A network at a point: what enters each layer, the labels, the point's denominator, the outputs."""
-
-    inputs: list[Forms]
-    labels: list[list[int]]
-    scale: int
-    values: list[Fraction]
-
-
-# A kernel vector: for every row (layer, neuron) that it meets, pairs (column, number).
-_Vector = list[tuple[int, int, list[tuple[int, int]]]]
-
-
-def _annihilated(vector: _Vector, inputs: list[Forms], columns: _Columns, clock: _Clock) -> bool:
-    """Whether every coefficient row of the Jacobian is orthogonal to the vector (2.4)."""
-    width = len(inputs[0][-1] or ())
-    result: dict[int, list[int]] = {}
-    for layer, neuron, entries in vector:
-        clock.tick()
-        column = columns[layer][neuron]
-        if column is None:
-            continue
-        entering, change = inputs[layer], [0] * width
-        for k, value in entries:
-            form = entering[k]
-            if form is not None:
-                change = [a + value * b for a, b in zip(change, form, strict=True)]
-        for output, slope in enumerate(column):
-            if slope:
-                total = result.get(output) or [0] * width
-                result[output] = [a + slope * b for a, b in zip(total, change, strict=True)]
-    return not any(map(any, result.values()))
+    def combine(self, terms: Iterable[tuple[int, Form]], width: int) -> Form:
+        """The sum of factor times form; the empty form is zero."""
+        total = [0] * width
+        for factor, form in terms:
+            if factor and form:
+                self.tick()
+                total = [a + factor * b for a, b in zip(total, form, strict=True)]
+        return tuple(total)
 
 
 def _is_prime(n: int) -> bool:
     """Miller-Rabin with the first twelve primes as bases: exact below 3.3e24."""
     bases = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
-    if n < 2 or any(n % b == 0 for b in bases):
+    if any(n % b == 0 for b in bases):
         return n in bases
     twos = ((n - 1) & -(n - 1)).bit_length() - 1
     for base in bases:
@@ -438,7 +262,7 @@ def _is_prime(n: int) -> bool:
     return True
 
 
-def _singular(matrix: list[list[int]], prime: int, clock: _Clock) -> bool:
+def _singular(matrix: list[list[int]], prime: int, run: _Run) -> bool:
     """Whether a square matrix is singular modulo a prime; the matrix is used up."""
     while matrix:
         found = next((i for i, row in enumerate(matrix) if row[0]), None)
@@ -448,179 +272,316 @@ def _singular(matrix: list[list[int]], prime: int, clock: _Clock) -> bool:
         inverse = pow(pivot[0], -1, prime)
         tail = [entry * inverse % prime for entry in pivot[1:]]
         for i, row in enumerate(matrix):
-            clock.tick()
+            run.tick()
             factor = row[0]
             matrix[i] = [(a - factor * b) % prime for a, b in zip(row[1:], tail, strict=True)] if factor else row[1:]
     return False
 
 
-def _rank(rows: Sequence[Sequence[int]], clock: _Clock) -> int:
+def _rank(rows: Iterable[Form], run: _Run) -> int:
     """Rank over Q of integer rows, which are kept primitive so that they stay small."""
-    basis: list[tuple[int, Sequence[int]]] = []
+    basis: list[tuple[int, Form]] = []
     for row in rows:
         for column, pivot in basis:
-            clock.tick()
-            if row[column]:
-                a, b = pivot[column], row[column]
-                row = [a * x - b * y for x, y in zip(row, pivot, strict=True)]
-                divisor = math.gcd(*row) or 1
-                row = [x // divisor for x in row]
+            row = run.combine([(pivot[column], row), (-row[column], pivot)], len(row))
+            _prove(max(x.bit_length() for x in row) <= MAX_BITS, "rank", "the numbers are too large to check")
+            divisor = math.gcd(*row)
+            row = tuple(x // divisor for x in row) if divisor else row
         if any(row):
             basis.append((next(c for c, x in enumerate(row) if x), row))
     return len(basis)
+
+
+# ----------------------------------------------------------------------------------------------------- networks
+
+
+class _Trace(NamedTuple):
+    """A network at a point: what enters each layer, and leaves the last; labels by layer; the point's denominator."""
+
+    inputs: list[list[Form]]
+    labels: list[list[int]]
+    scale: int
+
+
+class _Network:
+    """A network (1), validated, with its layers as integers.
+
+    ``sizes`` (n_0, ..., n_d); ``rows[l]`` the augmented matrix A^{l+1} over Q, ``scales[l]`` its common denominator,
+    ``layers[l]`` their product; ``products[l]`` = Q_l; ``relu_layers`` how many of the layers have a ReLU.
+    """
+
+    def __init__(self, value: Any, place: str, run: _Run) -> None:
+        self.run = run
+        _object(value, place, "format", "version", "architecture", "output_activation", "layers")
+        _word(value["format"], f"{place}.format", "exactfd-network")
+        _integer(value["version"], f"{place}.version", 1, 2)
+        self.relu_output = _word(value["output_activation"], f"{place}.output_activation", "identity", "relu") == "relu"
+        where = f"{place}.architecture"
+        self.sizes = [_integer(n, f"{where}[{i}]", 1, 2**31) for i, n in enumerate(_list(value["architecture"], where))]
+        _shape(len(self.sizes) >= 2, where, "fewer than two sizes")
+        self.starts = [0]  # index in theta of the first parameter of each layer
+        for m, n in itertools.pairwise(self.sizes):
+            self.starts.append(self.starts[-1] + n * (m + 1))
+        self.parameters = self.starts[-1]  # D
+        _shape(self.parameters <= MAX_PARAMETERS, where, f"more than {MAX_PARAMETERS} parameters")
+        self.depth = len(self.sizes) - 1
+        self.upper_bound = self.parameters - sum(self.sizes[1:-1])  # D'
+        self.relu_layers = self.depth if self.relu_output else self.depth - 1
+        self.rows: list[list[Point]] = []
+        for number, layer in enumerate(_list(value["layers"], f"{place}.layers", self.depth)):
+            here, (m, n) = f"{place}.layers[{number}]", self.sizes[number : number + 2]
+            _object(layer, here, "weight", "bias")
+            weight = _list(layer["weight"], f"{here}.weight", n)
+            rows = [_numbers(row, f"{here}.weight[{i}]", m) for i, row in enumerate(weight)]
+            bias = _numbers(layer["bias"], f"{here}.bias", n)
+            self.rows.append([[*row, constant] for row, constant in zip(rows, bias, strict=True)])
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+        self.digest = hashlib.sha256(text.encode("ascii")).hexdigest()
+        self.name = f"network sha256:{self.digest}"
+        self._to_integers(place)
+
+    def _to_integers(self, place: str) -> None:
+        self.scales: list[int] = []
+        self.layers: list[list[Form]] = []
+        self.products = [1]
+        self.bits = memory = 0  # the size of the forms after the last layer; bytes of the integers
+        for number, rows in enumerate(self.rows):
+            scale, count = 1, self.starts[number + 1] - self.starts[number]
+            for entry in itertools.chain(*rows):
+                self.run.tick()
+                scale = math.lcm(scale, entry.denominator)
+                fits = scale.bit_length() <= MAX_BITS and memory + scale.bit_length() // 8 * count <= MAX_MEMORY
+                _prove(fits, f"{place}.layers[{number}]", "the common denominator is too large to check")
+            memory += scale.bit_length() // 8 * count
+            layer = [tuple(x.numerator * (scale // x.denominator) for x in row) for row in rows]
+            largest = max(scale, *(abs(x) for row in layer for x in row))
+            self.bits += largest.bit_length() + self.sizes[number].bit_length()
+            self.scales.append(scale)
+            self.layers.append(layer)
+            self.products.append(self.products[-1] * scale)
+
+    def afford(self, width: int, bits: int, step: str) -> None:
+        """Refuse forms of this width, made from inputs of so many bits, that memory may not hold."""
+        numbers = (sum(self.sizes) + 1) * (width + self.sizes[-1])
+        fits = self.bits + bits <= MAX_BITS and numbers * (40 + (self.bits + bits) // 8) <= MAX_MEMORY
+        _prove(fits, step, "the network, or its numbers, are too large to check")
+
+    def position(self, index: int) -> tuple[int, int, int]:
+        """(layer, neuron, column) of a parameter; the last column of a layer is the bias."""
+        layer = bisect.bisect_right(self.starts, index) - 1
+        return layer, *divmod(index - self.starts[layer], self.sizes[layer] + 1)
+
+    def affine(self, layer: int, inputs: list[Form]) -> list[Form]:
+        """The pre-activations of a layer from the forms that enter it, the last of which is the constant (2.4)."""
+        width = len(inputs[-1])
+        return [self.run.combine(zip(row, inputs, strict=True), width) for row in self.layers[layer]]
+
+    def masked(self, layer: int, forms: list[Form], labels: list[int], constant: Form) -> list[Form]:
+        """What a layer passes on: neurons with label 1, and the constant in the scale of this layer (2.4)."""
+        passed: list[Form] = [form if s == 1 else () for form, s in zip(forms, labels, strict=True)]
+        return [*passed, tuple(self.scales[layer] * entry for entry in constant)]
+
+    def smooth(self, labels: list[list[int]]) -> bool:
+        """Whether every neuron with label 0 is masked: a later ReLU layer has only labels -1 (2.1)."""
+        dead = [all(s == -1 for s in layer) for layer in labels]
+        return all(any(dead[number + 1 :]) for number, layer in enumerate(labels) if 0 in layer)
+
+    def slopes(self, labels: list[list[int]]) -> list[list[Form]]:
+        """For each layer the columns of q_l L^l, one per neuron, empty where zero (2.4).
+
+        The entry of the Jacobian for output o and parameter (l, i, k) is entry o of column i times form k of those
+        that enter layer l, divided by Q_d.
+        """
+        n = self.sizes[-1]
+        columns: list[Form] = [tuple(int(o == i) for o in range(n)) for i in range(n)]
+        if self.relu_output:
+            columns = [column if s == 1 else () for column, s in zip(columns, labels[-1], strict=True)]
+        result: list[list[Form]] = []
+        for layer in reversed(range(self.depth)):
+            result.append([tuple(self.scales[layer] * entry for entry in column) for column in columns])
+            earlier: list[Form] = []
+            for k, s in enumerate(labels[layer - 1] if layer else ()):
+                terms = zip((row[k] for row in self.layers[layer]), columns, strict=True) if s == 1 else ()
+                column = self.run.combine(terms, n)
+                earlier.append(column if any(column) else ())
+            columns = earlier
+        return result[::-1]
+
+    def annihilated(self, vector: Vector, inputs: list[list[Form]], slopes: list[list[Form]]) -> bool:
+        """Whether all coefficient rows of the Jacobian are orthogonal to the vector (2.4)."""
+        width = len(inputs[0][-1])
+        sums: list[Form] = [() for _ in range(self.sizes[-1])]
+        for layer, neuron, entries in vector:
+            if slopes[layer][neuron]:
+                change = self.run.combine(((factor, inputs[layer][k]) for factor, k in entries), width)
+                for output, slope in enumerate(slopes[layer][neuron]):
+                    if slope:
+                        sums[output] = self.run.combine([(1, sums[output]), (slope, change)], width)
+        return not any(map(any, sums))
+
+    def at(self, point: Point, step: str) -> _Trace:
+        """Evaluate at a rational point."""
+        longest = max(max(abs(x.numerator), x.denominator).bit_length() for x in point)
+        self.afford(1, (len(point) + 1) * longest, step)
+        scale = math.lcm(*(x.denominator for x in point))
+        forms: list[Form] = [(x.numerator * (scale // x.denominator),) for x in point]
+        forms.append((scale,))
+        inputs, labels = [forms], []
+        for layer in range(self.depth):
+            values = self.affine(layer, forms)
+            signs = [(z > 0) - (z < 0) for (z,) in values]
+            if layer < self.relu_layers:
+                labels.append(signs)
+            else:
+                signs = [1 for _ in signs]  # an affine layer passes everything
+            forms = self.masked(layer, values, signs, forms[-1])
+            inputs.append(forms)
+        return _Trace(inputs, labels, scale)
+
+    def equal(self, first: list[Form], second: list[Form]) -> bool:
+        """Whether forms agree; each list ends with the constant 1, which has the scale of the list."""
+        width, a, b = len(first[-1]), first[-1][-1], second[-1][-1]
+        both = zip(first, second, strict=True)
+        return all(self.run.combine([(b, f), (-a, g)], width) == (0,) * width for f, g in both)
 
 
 # -------------------------------------------------------------------------------------------------------- trees
 
 
 class _Tree:
-    """A walk over the neurons of one or two networks (3): the labels so far, and the functions they determine."""
+    """A walk over the ReLU neurons of one or two networks (3): labels so far, and the forms that they determine.
 
-    def __init__(
-        self, checker: _Checker, networks: list[_Network], box: list[list[Fraction]] | None, mode: str, place: str
-    ) -> None:
-        self.checker, self.networks, self.box, self.mode, self.place = checker, networks, box, mode, place
-        n = networks[0].sizes[0]
+    ``mode`` is "open" or "all"; only trees in mode "open" have a box.
+    """
+
+    def __init__(self, networks: list[_Network], mode: str, place: str, box: list[Point] | None = None) -> None:
+        self.networks, self.mode, self.place, self.box = networks, mode, place, box
+        self.run = networks[0].run
         self.labels: list[int] = []
-        self.forms: list[tuple[Form, int]] = []  # of each neuron met so far, with its scale
-        self.identity: Forms = [tuple(int(i == k) for i in range(n + 1)) for k in range(n + 1)]
-        self.inputs: list[list[Forms]] = [[] for _ in networks]  # what enters each layer
-        self.starts: dict[int, tuple[int, int]] = {}  # first neuron of each ReLU layer -> (network, layer)
-        self.first: list[list[int]] = []  # first neuron of each ReLU layer of each network, then the end
-        self.size = 0
+        self.forms: list[tuple[Form, int]] = []  # of each neuron met so far, with the scale
+        self.inputs: list[list[list[Form]]] = [[] for _ in networks]  # forms that enter each layer of each network
+        self.layers: dict[int, tuple[int, int]] = {}  # first neuron of each ReLU layer -> (network, layer)
+        self.bounds: list[list[int]] = []  # first neuron of each ReLU layer of each network, then the end
+        self.size = 0  # N
         for which, network in enumerate(networks):
-            network.afford(n + 1, 1, place)
-            self.first.append([])
+            network.afford(network.sizes[0] + 1, 1, place)
+            self.bounds.append([self.size])
             for layer in range(network.relu_layers):
-                self.starts[self.size] = which, layer
-                self.first[which].append(self.size)
+                self.layers[self.size] = which, layer
                 self.size += network.sizes[layer + 1]
-            self.first[which].append(self.size)
+                self.bounds[which].append(self.size)
+        n = networks[0].sizes[0]
+        self.identity: list[Form] = [tuple(int(i == k) for i in range(n + 1)) for k in range(n + 1)]
 
-    def network_labels(self, which: int) -> list[list[int]]:
-        """The labels of one network, layer by layer."""
-        return [self.labels[a:b] for a, b in itertools.pairwise(self.first[which])]
+    def layer_labels(self, which: int) -> list[list[int]]:
+        """At a leaf, the labels of one network, layer by layer."""
+        return [self.labels[start:stop] for start, stop in itertools.pairwise(self.bounds[which])]
 
-    def entering(self, which: int, layer: int) -> Forms:
-        """The functions that enter a layer, the labels of the layers before it being known (2.4)."""
+    def entering(self, which: int, layer: int) -> list[Form]:
+        """The forms that enter a layer (2.4: R^l), the labels of the layers before it being known."""
         if layer == 0:
             return self.identity
-        network, (start, stop) = self.networks[which], self.first[which][layer - 1 : layer + 1]
-        constant = self.inputs[which][layer - 1][-1] or ()
+        start, stop = self.bounds[which][layer - 1 : layer + 1]
         forms = [form for form, _ in self.forms[start:stop]]
-        return network.masked(layer - 1, forms, self.labels[start:stop], constant)[0]
+        constant = self.inputs[which][layer - 1][-1]
+        return self.networks[which].masked(layer - 1, forms, self.labels[start:stop], constant)
 
-    def leaf(self, which: int) -> list[Forms]:
-        """At a leaf: what enters each layer of a network and, if its output has a ReLU, what leaves the last one."""
-        last = self.networks[which].relu_layers
-        return [*self.inputs[which][:last], self.entering(which, last)]
+    def leaf_inputs(self, which: int) -> list[list[Form]]:
+        """At a leaf, the forms that enter each layer, and those that leave the last one."""
+        network, last = self.networks[which], self.networks[which].relu_layers
+        inputs = [*self.inputs[which][:last], self.entering(which, last)]
+        for layer in range(last, network.depth):  # an affine layer passes everything
+            outputs = network.affine(layer, inputs[layer])
+            inputs.append(network.masked(layer, outputs, [1 for _ in outputs], inputs[layer][-1]))
+        return inputs
 
     def walk(self, nodes: Any) -> Iterator[tuple[Any, str]]:
         """Check every inner node; give every leaf and its place, with the state of the walk set to it."""
-        pending: list[tuple[int, int]] = [(0, 0)]  # (depth, label that leads there), the next node last
+        pending = [(0, 0)]  # (depth, label that leads there) of the nodes to come, the next one last
         for index, node in enumerate(_list(nodes, self.place)):
-            self.checker.tick()
+            self.run.tick()
             place = f"{self.place}[{index}]"
-            if not pending:
-                raise _NotProvedError(place, "a node after the end of the tree")
+            _prove(bool(pending), place, "a node after the end of the tree")
             depth, label = pending.pop()
             if depth:
-                del self.labels[depth - 1 :]
-                self.labels.append(label)
-            if depth in self.starts:  # all functions of a layer at once
-                which, layer = self.starts[depth]
+                self.labels[depth - 1 :] = [label]
+            if depth in self.layers:  # all neurons of a layer at once: their forms depend on earlier layers only
+                which, layer = self.layers[depth]
                 network = self.networks[which]
-                del self.inputs[which][layer:], self.forms[depth:]
-                self.inputs[which].append(self.entering(which, layer))
-                forms = network.affine(layer, self.inputs[which][layer], self.checker.clock)
-                self.forms.extend((form, network.products[layer + 1]) for form in forms)
-            self.checker.steps += 1
+                self.inputs[which][layer:] = [self.entering(which, layer)]
+                forms = network.affine(layer, self.inputs[which][layer])
+                self.forms[depth:] = [(form, network.products[layer + 1]) for form in forms]
+            self.run.steps += 1
             if depth == self.size:
                 yield node, place
             else:
-                children = self._children(node, place)
-                pending.extend((depth + 1, child) for child in reversed(children))
-        if pending:
-            raise _NotProvedError(self.place, f"the tree ends with {len(pending)} nodes missing")
+                pending += [(depth + 1, child) for child in reversed(self._children(node, place))]
+        _prove(not pending, self.place, f"the tree ends with {len(pending)} nodes missing")
 
     def _children(self, node: Any, place: str) -> list[int]:
         """The labels of the children of an inner node; every other label is refuted."""
-        _object(node, place, "children", optional=("refute",))
-        labels = _list(node["children"], f"{place}.children")
+        found = _object(node, place, "children", optional="refute")
+        refute = _mapping(found.get("refute", {}), f"{place}.refute")
+        labels = _list(found["children"], f"{place}.children")
         children = [_integer(s, f"{place}.children[{i}]", -1, 2) for i, s in enumerate(labels)]
-        if len(set(children)) < len(children):
-            raise _MalformedError(f"{place}.children", "a label occurs twice")
+        _shape(len(set(children)) == len(children), f"{place}.children", "a label occurs twice")
         neuron = len(self.labels)
         if not any(self.forms[neuron][0]):
-            if children != [0] or "refute" in node:
-                raise _NotProvedError(place, f"neuron {neuron} is identically zero: 0 must be the only child")
+            only_zero = children == [0] and "refute" not in found
+            _prove(only_zero, place, f"neuron {neuron} is identically zero, so 0 is the only child")
             return children
-        refute = _mapping(node.get("refute", {}), f"{place}.refute")
         possible = (1, -1) if self.mode == "open" else (1, 0, -1)
         for child in children:
-            if child not in possible:
-                raise _NotProvedError(place, f"label {child} of neuron {neuron}, which is not identically zero")
+            _prove(child in possible, place, f"0 is a child, and neuron {neuron} is not identically zero")
         for label in possible:
-            if label not in children and str(label) not in refute:
-                raise _NotProvedError(place, f"label {label} of neuron {neuron} is neither a child nor refuted")
+            covered = label in children or str(label) in refute
+            _prove(covered, place, f"label {label} of neuron {neuron} is neither a child nor refuted")
         for key, multipliers in refute.items():
-            if key not in ("1", "0", "-1"):
-                raise _MalformedError(f"{place}.refute", f"unexpected key {_show(key)}")
-            if int(key) in children or int(key) not in possible:
-                raise _NotProvedError(f"{place}.refute", f"label {key} is not one that is left out")
-            self._refuted(int(key), multipliers, f"{place}.refute[{key}]")
+            where = f"{place}.refute[{_show(key)}]"
+            _shape(key in ("1", "0", "-1"), where, "not a label")
+            _prove(int(key) in possible and int(key) not in children, where, "this label needs no refutation")
+            self._refute(int(key), multipliers, where)
         return children
 
-    def _refuted(self, label: int, multipliers: Any, place: str) -> None:
-        """Check that the conditions of the node and "the next neuron has this label" contradict each other."""
-        neuron = len(self.labels)
-        sums: dict[int, list[int]] = {}  # scale -> combination of the functions with that scale
+    def _refute(self, label: int, multipliers: Any, place: str) -> None:
+        """The conditions of the node contradict that the next neuron has this label (Farkas)."""
+        terms: dict[int, list[tuple[int, Form]]] = {}  # by the scale of the forms
         strict = False
         for key, text in _mapping(multipliers, place).items():
-            self.checker.tick()
+            self.run.tick()
             value = _nonzero(text, f"{place}[{_show(key)}]")
-            sign, form, scale = self._condition(key, label, neuron, place)
-            if sign:
-                strict = True
-                if value < 0:
-                    raise _NotProvedError(place, f"the multiplier of {key!r} is negative, and its condition strict")
-                value *= sign
-            total = sums.get(scale) or [0] * len(form)
-            sums[scale] = [a + value * b for a, b in zip(total, form, strict=True)]
-        common = math.lcm(*sums)
-        rows = [[entry * (common // scale) for entry in row] for scale, row in sums.items()]
-        *gradient, constant = map(sum, zip(*rows, strict=True)) if rows else [0]
-        if any(gradient):
-            raise _NotProvedError(place, "the combination is not constant")
-        if not (constant < 0 or (constant == 0 and strict) or (constant > 0 and not strict)):
-            raise _NotProvedError(place, "the combination is no contradiction")
-        self.checker.steps += 1
+            sign, form, scale = self._condition(key, label, place)
+            _prove(sign == 0 or value > 0, f"{place}[{_show(key)}]", "a negative multiplier of an inequality")
+            strict = strict or sign != 0
+            terms.setdefault(scale, []).append((value * (sign or 1), form))
+        width, common = len(self.identity), math.lcm(*terms)
+        sums = [(common // scale, self.run.combine(group, width)) for scale, group in terms.items()]
+        *gradient, gamma = self.run.combine(sums, width)
+        _prove(not any(gradient), place, "the combination is not constant")
+        # the combination is > 0 if an inequality occurs (all are strict), and 0 otherwise
+        _prove(gamma <= 0 if strict else gamma != 0, place, "the combination is no contradiction")
+        self.run.steps += 1
 
-    def _condition(self, key: str, label: int, neuron: int, place: str) -> tuple[int, Form, int]:
-        """(s, f, scale) for the condition s f > 0, or (0, f, scale) for f = 0; f is scale times the true function."""
-        if _INTEGER.fullmatch(key) and len(key) < 20:
+    def _condition(self, key: str, label: int, place: str) -> tuple[int, Form, int]:
+        """(s, f, scale): the condition s f > 0 when s is 1 or -1, and f = 0 when s = 0; f is scaled."""
+        neuron = len(self.labels)
+        if key.isascii() and key.isdigit() and str(int(key[:19])) == key:
             j = int(key)
-            if not 0 <= j <= neuron:
-                raise _NotProvedError(place, f"a multiplier of neuron {j}; only 0 to {neuron} have conditions")
-            form, scale = self.forms[j]
-            return (self.labels[j] if j < neuron else label), form, scale
-        wall = re.fullmatch(r"(lo|hi) (0|[1-9][0-9]{0,18})", key)
-        if not wall:
+            _prove(j <= neuron, place, f"a multiplier of neuron {j}, which comes after neuron {neuron}")
+            return (self.labels[j] if j < neuron else label, *self.forms[j])
+        wall = re.fullmatch(r"(lo|hi) (0|[1-9][0-9]{0,17})", key)
+        if wall is None:
             raise _MalformedError(place, f"unexpected key {_show(key)}")
-        i = int(wall[2])
-        if self.box is None or i >= len(self.box[0]):
-            raise _NotProvedError(place, f"there is no wall {key!r}")
-        # x_i - lo_i > 0 and hi_i - x_i > 0, strict: only trees in mode "open" have a box
-        bound = self.box[wall[1] == "hi"][i]
-        form = tuple(bound.denominator * entry for entry in self.identity[i] or ())
-        form = (*form[:-1], -bound.numerator)
+        i, box = int(wall[2]), self.box or [[], []]
+        _prove(i < len(box[0]), place, f"there is no wall {key!r}")
+        # x_i - lo_i > 0 and hi_i - x_i > 0, strict in mode "open"
+        bound = box[wall[1] == "hi"][i]
+        form = (*(bound.denominator * x for x in self.identity[i][:-1]), -bound.numerator)
         return (1 if wall[1] == "lo" else -1), form, bound.denominator
 
 
 # ------------------------------------------------------------------------------------------------------- claims
 
-
-_QUANTITIES = ("batch_rank", "functional_dimension", "top_cells", "f_vector", "function")
 _SIDES = {">=": ("lower",), "<=": ("upper",), "==": ("lower", "upper")}  # relation -> parts of the evidence
 
 
@@ -628,311 +589,259 @@ class _Checker:
     """One run over one document."""
 
     def __init__(self, allow_trust: bool, time_limit: float) -> None:
-        self.clock = _Clock(time_limit)
-        self.tick = self.clock.tick
+        self.run = _Run(time_limit)
         self.allow_trust = allow_trust
         self.claim = ""
-        self.steps = self.trusted = 0
 
     def document(self, value: Any) -> None:
-        """Check a whole document (1, 2)."""
+        """A whole document (1, 2)."""
         _object(value, "document", "format", "version", "produced_by", "network", "digest", "claim", "evidence")
         _word(value["format"], "format", "exactfd-certificate")
         _integer(value["version"], "version", 1, 2)
-        if type(value["produced_by"]) is not str:
-            _malformed("produced_by", "a string", value["produced_by"])
-        self.network = _Network(value["network"], "network", self.clock)
-        digest = value["digest"]
-        if type(digest) is not str or not re.fullmatch("[0-9a-f]{64}", digest):
-            _malformed("digest", "64 hexadecimal digits", digest)
-        self.digest = digest
-        claim, evidence = _mapping(value["claim"], "claim"), value["evidence"]
-        quantity = _word(claim.get("quantity"), "claim.quantity", *_QUANTITIES)
-        if quantity == "batch_rank":
-            self._batch_rank(claim, evidence)
-        elif quantity == "functional_dimension":
-            self._functional_dimension(claim, evidence)
-        elif quantity == "function":
-            self._function(claim, evidence)
-        else:
-            self._cells(claim, evidence, quantity)
-        if self.trusted and not self.allow_trust:
-            raise _NotProvedError("evidence", f"{self.trusted} trusted steps, which nothing here proves")
+        _shape(type(value["produced_by"]) is str, "produced_by", "expected a string")
+        self.digest = value["digest"]
+        is_digest = type(self.digest) is str and re.fullmatch("[0-9a-f]{64}", self.digest) is not None
+        _shape(is_digest, "digest", "expected 64 hexadecimal digits")
+        self.network = _Network(value["network"], "network", self.run)
+        claims = {
+            "batch_rank": self._rank_of_jacobian,
+            "functional_dimension": self._rank_of_jacobian,
+            "top_cells": self._cells,
+            "f_vector": self._cells,
+            "function": self._function,
+        }
+        claim = _mapping(value["claim"], "claim")
+        claims[_word(claim.get("quantity"), "claim.quantity", *claims)](claim, value["evidence"])
+        _prove(
+            self.allow_trust or not self.run.trusted,
+            "evidence",
+            f"{self.run.trusted} trusted steps, which nothing proves",
+        )
 
     def _about(self, claim: str) -> None:
-        """Say what is claimed, once it is read; from here on the evidence counts."""
+        """The claim has been read; is it about this network?"""
         self.claim = claim
-        if self.digest != self.network.digest:
-            raise _NotProvedError("digest", f"the digest of the network is {self.network.digest}")
+        _prove(self.digest == self.network.digest, "digest", f"the network has the digest {self.network.digest}")
 
     def _trust(self, part: Any) -> bool:
-        trusted: bool = part == {"rule": "trust"}
-        self.trusted += trusted
+        trusted = type(part) is dict and part == {"rule": "trust"}
+        self.run.trusted += trusted
         return trusted
 
-    def _point(self, value: Any, place: str) -> list[Fraction]:
-        return _numbers(value, place, self.network.sizes[0])
+    def _points(self, value: Any, place: str) -> list[Point]:
+        return [_numbers(x, f"{place}[{i}]", self.network.sizes[0]) for i, x in enumerate(_list(value, place))]
 
-    def _points(self, value: Any, place: str) -> list[list[Fraction]]:
-        return [self._point(point, f"{place}[{i}]") for i, point in enumerate(_list(value, place))]
-
-    def _smooth(self, point: list[Fraction], place: str) -> _Trace:
-        trace = self.network.at(point, place, self.clock)
-        if not self.network.smooth(trace.labels):
-            raise _NotProvedError(place, "the point is not smooth")
+    def _smooth(self, point: Point, place: str) -> _Trace:
+        trace = self.network.at(point, place)
+        _prove(self.network.smooth(trace.labels), place, "the point is not smooth")
         return trace
 
-    # ------------------------------------------------------------------ ranks (2.1, 2.2, 2.3)
-
-    def _batch_rank(self, claim: dict[str, Any], evidence: Any) -> None:
-        _object(claim, "claim", "quantity", "relation", "value", "points")
-        relation = _word(claim["relation"], "claim.relation", *_SIDES)
-        value = _integer(claim["value"], "claim.value")
-        points = self._points(claim["points"], "claim.points")
-        batch = f"a batch Z of {len(points)} points"
-        self._about(f"rank J Ev_Z(theta) {relation} {value} for {batch} and network sha256:{self.network.digest}")
+    def _rank_of_jacobian(self, claim: dict[str, Any], evidence: Any) -> None:
+        """``batch_rank`` and ``functional_dimension`` (2.1, 2.2, 2.3)."""
+        network, batch = self.network, claim["quantity"] == "batch_rank"
+        _object(claim, "claim", "quantity", "relation", "value", *(["points"] if batch else []))
+        relation, value = _word(claim["relation"], "claim.relation", *_SIDES), _integer(claim["value"], "claim.value")
+        points, where = [], "claim.points"
+        if batch:
+            points = self._points(claim["points"], where)
+            subject, bound = f"rank J Ev_Z(theta) for a batch Z of {len(points)} points", ""
+        else:
+            top = network.upper_bound
+            subject, bound = "dim_fun(theta)", f" {'<' if value < top else '>'} {top} = D'" if value != top else " = D'"
+        self._about(f"{subject} {relation.replace('==', '=')} {value}{bound} for {network.name}")
         parts = _object(evidence, "evidence", *_SIDES[relation])
-        for i, point in enumerate(points):  # elsewhere there is no Jacobian
-            self._smooth(point, f"claim.points[{i}]")
+        for i, point in enumerate(points):  # there is no Jacobian elsewhere, whatever the evidence
+            self._smooth(point, f"{where}[{i}]")
         if "lower" in parts and not self._trust(parts["lower"]):
-            part = _object(parts["lower"], "evidence.lower", "rule", "prime", "rows", "columns")
-            self._minor(part, points, "claim.points", value)
+            own = [] if batch else ["points"]
+            part = _object(parts["lower"], "evidence.lower", "rule", "prime", "rows", "columns", *own)
+            if not batch:
+                where = "evidence.lower.points"
+            self._minor(part, points if batch else self._points(part["points"], where), where, value)
         if "upper" in parts and not self._trust(parts["upper"]):
-            self._batch_upper(parts["upper"], points, value)
+            self._upper(_mapping(parts["upper"], "evidence.upper"), points if batch else None, value)
 
-    def _batch_upper(self, part: Any, points: list[list[Fraction]], value: int) -> None:
-        place = "evidence.upper"
-        rule = _word(_mapping(part, place).get("rule"), f"{place}.rule", "kernel", "size", "theory")
-        if rule == "size":
+    def _minor(self, part: dict[str, Any], points: list[Point], where: str, value: int) -> None:
+        """A minor of ``value`` rows that does not vanish modulo a prime (2.1)."""
+        network, outputs, place = self.network, self.network.sizes[-1], "evidence.lower"
+        _word(part["rule"], f"{place}.rule", "minor")
+        prime = _integer(part["prime"], f"{place}.prime", 2, 2**62)
+        rows = _indices(part["rows"], f"{place}.rows", value, len(points) * outputs)
+        columns = [
+            network.position(c) for c in _indices(part["columns"], f"{place}.columns", value, network.parameters)
+        ]
+        _prove(value <= MAX_MINOR, place, f"a minor of more than {MAX_MINOR} rows")
+        _prove(_is_prime(prime), f"{place}.prime", f"{prime} is not prime")
+        divides = f"{prime} divides a denominator of"
+        _prove(all(scale % prime for scale in network.scales), f"{place}.prime", f"{divides} the network")
+        matrix = []
+        for i, point in enumerate(points):
+            trace = self._smooth(point, f"{where}[{i}]")
+            _prove(trace.scale % prime != 0, f"{place}.prime", f"{divides} {where}[{i}]")
+            slopes = network.slopes(trace.labels)
+            for output in [row % outputs for row in rows if row // outputs == i]:
+                self.run.tick()
+                entries = ((slopes[layer][neuron], trace.inputs[layer][k]) for layer, neuron, k in columns)
+                matrix.append([slope[output] * form[0] % prime if slope and form else 0 for slope, form in entries])
+        _prove(not _singular(matrix, prime, self.run), place, f"the minor vanishes modulo {prime}")
+        self.run.steps += 1
+
+    def _upper(self, part: dict[str, Any], points: list[Point] | None, value: int) -> None:
+        """Rank at most ``value``: at the points (2.2), or everywhere (2.3)."""
+        network, place = self.network, "evidence.upper"
+        rules = ["kernel", "theory"] if points is None else ["kernel", "theory", "size"]
+        rule = _word(part.get("rule"), f"{place}.rule", *rules)
+        if rule == "theory":
             _object(part, place, "rule")
-            if value < len(points) * self.network.sizes[-1]:
-                raise _NotProvedError(place, f"there are {len(points) * self.network.sizes[-1]} rows")
-            self.steps += 1
-        elif rule == "theory":
-            self._theory(part, value)
+            _prove(value >= network.upper_bound, place, f"D' = {network.upper_bound} is above {value}")
+            self.run.steps += 1
+        elif rule == "size":
+            _object(part, place, "rule")
+            rows = len(points or ()) * network.sizes[-1]
+            _prove(value >= rows, place, f"the Jacobian has {rows} rows")
+            self.run.steps += 1
+        elif points is None:
+            vectors = self._kernel(_object(part, place, "rule", "columns", "vectors", "tree"), value)
+            tree = _Tree([network], "open", f"{place}.tree")
+            for leaf, where in tree.walk(part["tree"]):
+                _object(leaf, where)
+                labels = tree.layer_labels(0)
+                if network.smooth(labels):
+                    self._annihilated(vectors, tree.leaf_inputs(0), labels, where)
         else:
             vectors = self._kernel(_object(part, place, "rule", "columns", "vectors"), value)
             for i, point in enumerate(points):
                 trace = self._smooth(point, f"claim.points[{i}]")
-                columns = self.network.derivatives(trace.labels, self.clock)
-                self._all_annihilated(vectors, trace.inputs, columns, f"claim.points[{i}]")
+                self._annihilated(vectors, trace.inputs, trace.labels, f"claim.points[{i}]")
 
-    def _functional_dimension(self, claim: dict[str, Any], evidence: Any) -> None:
-        network = self.network
-        _object(claim, "claim", "quantity", "relation", "value")
-        relation = _word(claim["relation"], "claim.relation", *_SIDES)
-        value = _integer(claim["value"], "claim.value")
-        sign = "<" if value < network.upper_bound else "=" if value == network.upper_bound else ">"
-        bound = f"{sign} {network.upper_bound} = D'"
-        self._about(
-            f"dim_fun(theta) = {value} {bound} for network sha256:{network.digest}"
-            if relation == "=="
-            else f"dim_fun(theta) {relation} {value} (and {value} {bound}) for network sha256:{network.digest}"
-        )
-        parts = _object(evidence, "evidence", *_SIDES[relation])
-        if "lower" in parts and not self._trust(parts["lower"]):
-            place = "evidence.lower"
-            part = _object(parts["lower"], place, "rule", "prime", "points", "rows", "columns")
-            self._minor(part, self._points(part["points"], f"{place}.points"), f"{place}.points", value)
-        if "upper" in parts and not self._trust(parts["upper"]):
-            part, place = parts["upper"], "evidence.upper"
-            if _word(_mapping(part, place).get("rule"), f"{place}.rule", "kernel", "theory") == "theory":
-                self._theory(part, value)
-                return
-            vectors = self._kernel(_object(part, place, "rule", "columns", "vectors", "tree"), value)
-            tree = _Tree(self, [network], None, "open", f"{place}.tree")
-            for leaf, here in tree.walk(part["tree"]):
-                _object(leaf, here)
-                labels = tree.network_labels(0)
-                if network.smooth(labels):
-                    self._all_annihilated(vectors, tree.leaf(0), network.derivatives(labels, self.clock), here)
-
-    def _theory(self, part: Any, value: int) -> None:
-        _object(part, "evidence.upper", "rule")
-        if value < self.network.upper_bound:
-            raise _NotProvedError("evidence.upper", f"D' = {self.network.upper_bound} is above {value}")
-        self.steps += 1
-
-    def _minor(self, part: dict[str, Any], points: list[list[Fraction]], where: str, value: int) -> None:
-        """A minor of size ``value`` that does not vanish modulo a prime (2.1)."""
-        network, place = self.network, "evidence.lower"
-        _word(part["rule"], f"{place}.rule", "minor")
-        prime = _integer(part["prime"], f"{place}.prime", 2, 2**62)
-        outputs = network.sizes[-1]
-        rows = _indices(part["rows"], f"{place}.rows", value, len(points) * outputs)
-        columns = [network.place(c) for c in _indices(part["columns"], f"{place}.columns", value, network.parameters)]
-        if value > MAX_MINOR:
-            raise _NotProvedError(place, f"a minor of more than {MAX_MINOR} rows")
-        if not _is_prime(prime):
-            raise _NotProvedError(f"{place}.prime", f"{prime} is not prime")
-        if any(scale % prime == 0 for scale in network.scales):
-            raise _NotProvedError(f"{place}.prime", f"{prime} divides a denominator of the network")
-        wanted: dict[int, list[int]] = {}
-        for row in rows:
-            wanted.setdefault(row // outputs, []).append(row % outputs)
-        minor = []
-        for i, point in enumerate(points):
-            trace = self._smooth(point, f"{where}[{i}]")
-            if trace.scale % prime == 0:
-                raise _NotProvedError(f"{place}.prime", f"{prime} divides a denominator of {where}[{i}]")
-            slopes = network.derivatives(trace.labels, self.clock) if i in wanted else []
-            for output in wanted.get(i, ()):
-                self.tick()
-                entries = []
-                for layer, neuron, k in columns:
-                    slope, form = slopes[layer][neuron], trace.inputs[layer][k]
-                    entries.append(slope[output] * form[0] % prime if slope and form else 0)
-                minor.append(entries)
-        if _singular(minor, prime, self.clock):
-            raise _NotProvedError(place, f"the minor vanishes modulo {prime}")
-        self.steps += 1
-
-    def _kernel(self, part: dict[str, Any], value: int) -> list[_Vector]:
-        """Independent vectors, enough of them for rank <= value (2.2)."""
-        network, place = self.network, "evidence.upper.vectors"
+    def _kernel(self, part: dict[str, Any], value: int) -> list[Vector]:
+        """Vectors in echelon form, enough of them for rank <= ``value`` (2.2)."""
+        network, place, vectors = self.network, "evidence.upper.vectors", []
         rows = _list(part["vectors"], place)
-        if network.parameters - len(rows) > value:
-            raise _NotProvedError(
-                place, f"{len(rows)} vectors leave rank {network.parameters - len(rows)}, above {value}"
-            )
+        rank = network.parameters - len(rows)
+        _prove(rank <= value, place, f"{len(rows)} vectors leave a rank of {rank}, above {value}")
         columns = _indices(part["columns"], "evidence.upper.columns", len(rows), network.parameters)
-        position, vectors = {column: i for i, column in enumerate(columns)}, []
+        order = {column: number for number, column in enumerate(columns)}
         for number, row in enumerate(rows):
-            vector: _Vector = []
-            last, first = -1, len(rows)  # index before, first column met
+            vector: Vector = []
+            last, first = -1, len(rows)  # index before; first of the columns on which the vector is not zero
             for i, pair in enumerate(_list(row, f"{place}[{number}]")):
-                self.tick()
+                self.run.tick()
                 here = f"{place}[{number}][{i}]"
                 index = _integer(_list(pair, here, 2)[0], here, 0, network.parameters)
-                if index <= last:
-                    raise _MalformedError(here, "the indices do not increase")
-                last = index
-                layer, neuron, k = network.place(index)
+                _shape(index > last, here, "the indices do not increase")
+                layer, neuron, k = network.position(index)
                 if not vector or vector[-1][:2] != (layer, neuron):
                     vector.append((layer, neuron, []))
-                vector[-1][2].append((k, _nonzero(pair[1], here)))
-                first = min(first, position.get(index, first))
-            if first != number:
-                raise _NotProvedError(f"{place}[{number}]", "the vectors are not in echelon form on the columns")
+                vector[-1][2].append((_nonzero(pair[1], here), k))
+                last, first = index, min(first, order.get(index, first))
+            _prove(first == number, f"{place}[{number}]", "the vectors are not in echelon form on the columns")
             vectors.append(vector)
-        self.steps += len(vectors)
+        self.run.steps += len(vectors)
         return vectors
 
-    def _all_annihilated(self, vectors: list[_Vector], inputs: list[Forms], columns: _Columns, where: str) -> None:
+    def _annihilated(self, vectors: list[Vector], inputs: list[list[Form]], labels: list[list[int]], at: str) -> None:
+        slopes = self.network.slopes(labels)
         for number, vector in enumerate(vectors):
-            if not _annihilated(vector, inputs, columns, self.clock):
-                raise _NotProvedError(f"evidence.upper.vectors[{number}]", f"is not in the kernel at {where}")
+            in_kernel = self.network.annihilated(vector, inputs, slopes)
+            _prove(in_kernel, f"evidence.upper.vectors[{number}]", f"not in the kernel of the Jacobian at {at}")
 
-    # ------------------------------------------------------------------ cells (3)
-
-    def _cells(self, claim: dict[str, Any], evidence: Any, quantity: str) -> None:
-        network, n = self.network, self.network.sizes[0]
+    def _cells(self, claim: dict[str, Any], evidence: Any) -> None:
+        """``top_cells`` and ``f_vector``: a tree, and a point in every leaf (3)."""
+        network, n, box = self.network, self.network.sizes[0], None
         _object(claim, "claim", "quantity", "relation", "value", "box")
         _word(claim["relation"], "claim.relation", "==")
-        box = None
-        name = f"the canonical complex of network sha256:{network.digest}"
-        if quantity == "f_vector":
-            if claim["box"] is not None:
-                _malformed("claim.box", "null", claim["box"])
+        if claim["quantity"] == "f_vector":
+            _shape(claim["box"] is None, "claim.box", "expected null")
             counts = _list(claim["value"], "claim.value", n + 1)
             value = [_integer(count, f"claim.value[{i}]") for i, count in enumerate(counts)]
-            self._about(f"{name} has the f-vector ({', '.join(map(str, value))})")
+            what = f"the f-vector ({', '.join(map(str, value))})"
         else:
             value = [0] * n + [_integer(claim["value"], "claim.value")]
+            what = f"{value[n]} cells of dimension {n}"
             if claim["box"] is not None:
-                box = self._box(claim["box"])
-            self._about(f"{name} has {value[n]} cells of dimension {n}" + (" that meet the open box" if box else ""))
-        part = _object(evidence, "evidence", "tree")["tree"]
-        if self._trust(part):
+                box = self._points(_list(claim["box"], "claim.box", 2), "claim.box")
+                ordered = all(lo < hi for lo, hi in zip(*box, strict=True))
+                _shape(ordered, "claim.box", "a lower bound is not below the upper bound")
+                what += f" that meet the inside of the box [({'), ('.join(', '.join(map(_text, x)) for x in box)})]"
+        self._about(f"the canonical complex of {network.name} has {what}")
+        nodes = _object(evidence, "evidence", "tree")["tree"]
+        if self._trust(nodes):
             return
-        tree = _Tree(self, [network], box, "all" if quantity == "f_vector" else "open", "evidence.tree")
+        tree = _Tree([network], "all" if claim["quantity"] == "f_vector" else "open", "evidence.tree", box)
         found = [0] * (n + 1)
-        for leaf, place in tree.walk(part):
-            point = self._point(_object(leaf, place, "point")["point"], f"{place}.point")
-            if box and not all(lo < x < hi for lo, x, hi in zip(box[0], point, box[1], strict=True)):
-                raise _NotProvedError(f"{place}.point", "the point is not inside the box")
-            if list(itertools.chain(*network.at(point, place, self.clock).labels)) != tree.labels:
-                raise _NotProvedError(f"{place}.point", "the point has other labels than the leaf")
-            equalities = [f[:-1] for (f, _), s in zip(tree.forms, tree.labels, strict=True) if s == 0]
-            found[n - _rank(equalities, self.clock)] += 1
-        if found != value:
-            raise _NotProvedError("evidence.tree", f"cells by dimension: {found}, claimed: {value}")
-
-    def _box(self, value: Any) -> list[list[Fraction]]:
-        box = [self._point(side, f"claim.box[{i}]") for i, side in enumerate(_list(value, "claim.box", 2))]
-        if not all(lo < hi for lo, hi in zip(*box, strict=True)):
-            raise _MalformedError("claim.box", "a lower bound is not below the upper bound")
-        return box
-
-    # ------------------------------------------------------------------ functions (4)
+        for leaf, place in tree.walk(nodes):
+            point = _numbers(_object(leaf, place, "point")["point"], f"{place}.point", n)
+            if box:
+                inside = all(lo < x < hi for lo, x, hi in zip(box[0], point, box[1], strict=True))
+                _prove(inside, f"{place}.point", "the point is not inside the box")
+            labels = list(itertools.chain(*network.at(point, place).labels))
+            _prove(labels == tree.labels, f"{place}.point", "the point has other labels than the leaf")
+            gradients = (form[:-1] for (form, _), s in zip(tree.forms, labels, strict=True) if s == 0)
+            found[n - _rank(gradients, self.run)] += 1
+        _prove(found == value, "evidence.tree", f"the numbers of cells by dimension are {found}")
 
     def _function(self, claim: dict[str, Any], evidence: Any) -> None:
-        first = self.network
+        """Two networks compute the same function, or different ones (4)."""
         _object(claim, "claim", "quantity", "relation", "other")
-        relation = _word(claim["relation"], "claim.relation", "==", "!=")
-        other = _Network(claim["other"], "claim.other", self.clock)
-        if (first.sizes[0], first.sizes[-1]) != (other.sizes[0], other.sizes[-1]):
-            raise _MalformedError("claim.other", "the networks have other input or output dimensions")
-        verb = "compute the same function" if relation == "==" else "compute different functions"
-        self._about(f"network sha256:{first.digest} and network sha256:{other.digest} {verb}")
-        kind = "point" if relation == "!=" else "tree" if "tree" in _mapping(evidence, "evidence") else "symmetry"
-        part = _object(evidence, "evidence", kind)[kind]
+        equal = _word(claim["relation"], "claim.relation", "==", "!=") == "=="
+        first, other = self.network, _Network(claim["other"], "claim.other", self.run)
+        fits = (first.sizes[0], first.sizes[-1]) == (other.sizes[0], other.sizes[-1])
+        _shape(fits, "claim.other", "the input or output dimensions of the two networks differ")
+        self._about(f"{first.name} and {other.name} compute {'the same function' if equal else 'different functions'}")
+        kind = "point" if not equal else "tree" if "tree" in _mapping(evidence, "evidence") else "symmetry"
+        part, place = _object(evidence, "evidence", kind)[kind], f"evidence.{kind}"
         if self._trust(part):
             return
         if kind == "point":
-            point = self._point(_object(part, "evidence.point", "at")["at"], "evidence.point.at")
-            values = [network.at(point, "evidence.point", self.clock).values for network in (first, other)]
-            if values[0] == values[1]:
-                raise _NotProvedError("evidence.point", "the two networks have the same value there")
-            self.steps += 1
+            point = _numbers(_object(part, place, "at")["at"], f"{place}.at", first.sizes[0])
+            same = first.equal(first.at(point, place).inputs[-1], other.at(point, place).inputs[-1])
+            _prove(not same, place, "the two networks have the same value there")
+            self.run.steps += 1
         elif kind == "symmetry":
-            self._symmetry(part, other)
+            self._symmetry(_object(part, place, "permutations", "scales"), other, place)
         else:
-            tree = _Tree(self, [first, other], None, "open", "evidence.tree")
-            for leaf, place in tree.walk(part):
-                _object(leaf, place)
-                if self._affine_map(tree, 0) != self._affine_map(tree, 1):
-                    raise _NotProvedError(place, "the two networks have different affine maps on this leaf")
+            tree = _Tree([first, other], "open", place)
+            for leaf, where in tree.walk(part):
+                _object(leaf, where)
+                same = first.equal(tree.leaf_inputs(0)[-1], tree.leaf_inputs(1)[-1])
+                _prove(same, where, "the affine maps of the two networks differ")
 
-    def _affine_map(self, tree: _Tree, which: int) -> list[list[Fraction]]:
-        """The network on a leaf, one row per output (2.4: R^d)."""
-        network, inputs = tree.networks[which], tree.leaf(which)
-        outputs = inputs[-1][:-1] if network.relu_output else network.affine(network.depth - 1, inputs[-1], self.clock)
-        zero = (0,) * (network.sizes[0] + 1)
-        return [[Fraction(entry, network.products[-1]) for entry in form or zero] for form in outputs]
-
-    def _symmetry(self, part: Any, other: _Network) -> None:
-        first, place = self.network, "evidence.symmetry"
-        _object(part, place, "permutations", "scales")
-        if first.sizes != other.sizes or first.relu_output != other.relu_output:
-            raise _NotProvedError(place, "the networks have different architectures or output activations")
-        hidden = first.sizes[1:-1]
-        permutations = [list(range(first.sizes[0]))]
-        scales = [[Fraction(1)] * first.sizes[0]]
+    def _symmetry(self, part: dict[str, Any], other: _Network, place: str) -> None:
+        first, hidden = self.network, self.network.sizes[1:-1]
+        _prove(first.sizes == other.sizes, place, "the architectures differ")
+        _prove(first.relu_output == other.relu_output, place, "the output activations differ")
+        # inputs and outputs stay where they are
+        permutations, scales = ([list(range(first.sizes[0]))], [[Fraction(1)] * first.sizes[0]])
         for i, values in enumerate(_list(part["permutations"], f"{place}.permutations", len(hidden))):
             permutations.append(_indices(values, f"{place}.permutations[{i}]", hidden[i], hidden[i]))
         for i, values in enumerate(_list(part["scales"], f"{place}.scales", len(hidden))):
             scales.append(_numbers(values, f"{place}.scales[{i}]", hidden[i]))
-            if min(scales[-1]) <= 0:
-                raise _NotProvedError(f"{place}.scales[{i}]", "a scale is not positive")
+            _prove(min(scales[-1]) > 0, f"{place}.scales[{i}]", "a scale is not positive")
         permutations.append(list(range(first.sizes[-1])))
         scales.append([Fraction(1)] * first.sizes[-1])
         for layer, rows in enumerate(other.rows):
             sources, divisors = [*permutations[layer], first.sizes[layer]], [*scales[layer], Fraction(1)]
             for i, row in enumerate(rows):
-                source, scale = first.rows[layer][permutations[layer + 1][i]], scales[layer + 1][i]
+                image, scale = first.rows[layer][permutations[layer + 1][i]], scales[layer + 1][i]
                 for j, entry in enumerate(row):
-                    self.tick()
-                    if entry * divisors[j] != scale * source[sources[j]]:
-                        raise _NotProvedError(place, f"layer {layer}, neuron {i}, entry {j} does not agree")
-        self.steps += 1
+                    self.run.tick()
+                    agree = entry * divisors[j] == image[sources[j]] * scale
+                    _prove(agree, place, f"entry {j} of neuron {i} of layer {layer} does not agree")
+        self.run.steps += 1
 
 
-# ------------------------------------------------------------------------------------------------------ interface
+def _text(value: Fraction) -> str:
+    """A number for a sentence; Python refuses to write very long ones."""
+    short = max(abs(value.numerator), value.denominator).bit_length() <= 1000
+    return str(value) if short else "a long number"
+
+
+# ---------------------------------------------------------------------------------------------------- interface
 
 
 def check_document(document: Any, *, allow_trust: bool = False, time_limit: float | None = None) -> Verdict:
-    """Check a certificate that is a Python object already. Never raises; the limit is in seconds (default 3600)."""
+    """Check a certificate that is a Python object already; the limit is in seconds (default 3600). Never raises."""
     return _judge(lambda: document, allow_trust, time_limit)
 
 
@@ -947,14 +856,12 @@ def check_file(path: str | os.PathLike[str], *, allow_trust: bool = False, time_
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:
-    """Contents of a file, and never more than the limit."""
+    """The contents of a file, and never more than the limit."""
     try:
-        if path == "-":
-            return sys.stdin.buffer.read(MAX_BYTES + 1)
-        with open(path, "rb") as file:
+        with sys.stdin.buffer if path == "-" else open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise _MalformedError("file", f"cannot be read: {error}") from None
+        raise _MalformedError("file", f"cannot be read: {_show(str(error))}") from None
 
 
 def _judge(read: Callable[[], Any], allow_trust: bool, time_limit: float | None) -> Verdict:
@@ -967,8 +874,8 @@ def _judge(read: Callable[[], Any], allow_trust: bool, time_limit: float | None)
     except _NotProvedError as error:
         reason = ": ".join(error.args)
     except MemoryError:
-        reason = "memory: this machine has too little to check the certificate"
-    return Verdict(not reason, checker.claim, checker.steps, checker.trusted, reason, malformed)
+        reason = "memory: too little to check this certificate"
+    return Verdict(not reason, checker.claim, checker.run.steps, checker.run.trusted, reason, malformed)
 
 
 def _seconds(text: str) -> float:
@@ -979,8 +886,8 @@ def _seconds(text: str) -> float:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 0 proved, 1 not proved, 2 usage, 3 malformed, 130 interrupted."""
-    parser = argparse.ArgumentParser(prog="check", description="Check an exactfd certificate.")
+    """Run the command line and give its exit code."""
+    parser = argparse.ArgumentParser(prog="checker", description="Check an exactfd certificate.")
     parser.add_argument("certificate", help="a .json or .json.gz file, or - for the standard input")
     parser.add_argument("--json", action="store_true", help="one JSON document on the standard output")
     parser.add_argument("--allow-trust", action="store_true", help="accept steps that are trusted, not proved")
@@ -993,8 +900,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         print(json.dumps(verdict.to_dict(), indent=2))
     elif verdict.valid:
-        trusted = f", {verdict.trusted_steps} TRUSTED" if verdict.trusted_steps else ""
-        print(f"proved: {verdict.claim}\n{verdict.steps} steps checked{trusted}")
+        print(f"proved: {verdict.claim}\n{verdict.steps} steps checked, {verdict.trusted_steps} trusted")
     elif not verdict.malformed:
         print(f"not proved: {verdict.claim}\n{verdict.reason}")
     if verdict.malformed:
