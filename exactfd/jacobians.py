@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,12 +102,18 @@ def cell_jacobian(network: Network, labels: Sequence[int]) -> fmpq_mat:
     return fmpq_mat(_exact_rows(network, labels, identity))
 
 
-def _exact_rows(network: Network, labels: Sequence[int], inputs: fmpq_mat) -> list[list[fmpq]]:
-    """Rows for one point (``inputs`` one column) or one cell (``inputs`` the identity)."""
+def exact_factors(
+    network: Network, labels: Sequence[int], inputs: fmpq_mat
+) -> tuple[list[list[list[fmpq]]], list[list[list[fmpq]]]]:
+    """``L^1, ..., L^d`` and ``R^0, ..., R^{d-1}`` as tables, exact.
+
+    For one point ``inputs`` is the column ``(x, 1)``, for one cell the identity. The entry of output ``o``, column
+    ``c`` and parameter ``(l, i, k)`` is ``L^l[o][i] R^{l-1}[k][c]``.
+    """
     masks = [[label > 0 for label in part] for part in split_layers(labels, network.relu_widths)]
     depth, columns = network.depth, inputs.ncols()
     augmented = [network.augmented(number) for number in range(1, depth + 1)]
-    reached = [inputs]  # R^0, ..., R^{d-1}
+    reached = [inputs]
     for a, mask in zip(augmented[:-1], masks, strict=False):
         z = (a * reached[-1]).tolist()
         kept = [row if keep else [fmpq(0)] * columns for row, keep in zip(z, mask, strict=True)]
@@ -114,16 +121,39 @@ def _exact_rows(network: Network, labels: Sequence[int], inputs: fmpq_mat) -> li
     n_out = network.output_dimension
     last = masks[-1] if len(masks) == depth else [True] * n_out
     sensitivity = fmpq_mat(n_out, n_out, [fmpq(int(i == j and last[i])) for i in range(n_out) for j in range(n_out)])
-    blocks: list[list[list[fmpq]]] = []
-    for level in range(depth - 1, -1, -1):
-        left, right = sensitivity.tolist(), reached[level].transpose().tolist()
-        blocks.append([[x * y for x in left[o] for y in right[c]] for o in range(n_out) for c in range(columns)])
-        if level:
-            n, m = augmented[level].nrows(), augmented[level].ncols() - 1
-            mask = masks[level - 1]
-            weight = [augmented[level][i, j] if mask[j] else fmpq(0) for i in range(n) for j in range(m)]
-            sensitivity = sensitivity * fmpq_mat(n, m, weight)
-    return [[entry for block in reversed(blocks) for entry in block[r]] for r in range(n_out * columns)]
+    sensitivities = [sensitivity.tolist()]
+    for level in range(depth - 1, 0, -1):
+        n, m = augmented[level].nrows(), augmented[level].ncols() - 1
+        mask = masks[level - 1]
+        weight = [augmented[level][i, j] if mask[j] else fmpq(0) for i in range(n) for j in range(m)]
+        sensitivity = sensitivity * fmpq_mat(n, m, weight)
+        sensitivities.append(sensitivity.tolist())
+    return sensitivities[::-1], [table.tolist() for table in reached]
+
+
+def _exact_rows(network: Network, labels: Sequence[int], inputs: fmpq_mat) -> list[list[fmpq]]:
+    """All rows for one point or one cell (as for :func:`exact_factors`)."""
+    sensitivities, reached = exact_factors(network, labels, inputs)
+    return [
+        [
+            slope * row[c]
+            for left, right in zip(sensitivities, reached, strict=True)
+            for slope in left[o]
+            for row in right
+        ]
+        for o in range(network.output_dimension)
+        for c in range(inputs.ncols())
+    ]
+
+
+def parameter_places(network: Network) -> list[tuple[int, int, int]]:
+    """``(layer, row, column)`` of every parameter, counted from 0; the last column is the bias."""
+    return [
+        (level, i, k)
+        for level, (m, n) in enumerate(pairwise(network.architecture))
+        for i in range(n)
+        for k in range(m + 1)
+    ]
 
 
 # --------------------------------------------------------------------------- many cells or points at once
@@ -162,38 +192,29 @@ class ModularNetwork:
         return None if table is None else self._rows(labels, table[:, :, None])
 
     def _rows(self, labels: SignArray, inputs: FloatArray) -> FloatArray:
+        return modular.reduce(_batched_rows(*self._factors(labels, inputs)), self.prime)
+
+    def columns(self, labels: SignArray, inputs: FloatArray, parameters: Sequence[int]) -> FloatArray:
+        """Some columns of the stacked rows modulo the prime: ``(m n_d c) x len(parameters)``.
+
+        ``inputs`` has shape ``m x (n_0 + 1) x c`` (or 1 in the place of ``m``).
+        """
+        sensitivities, reached = self._factors(labels, inputs)
+        places = parameter_places(self.network)
+        result = np.empty((len(labels), self.network.output_dimension, inputs.shape[2], len(parameters)))
+        for level, (left, right) in enumerate(zip(sensitivities, reached, strict=True)):
+            chosen = [(j, *places[q][1:]) for j, q in enumerate(parameters) if places[q][0] == level]
+            if chosen:
+                j, i, k = (list(part) for part in zip(*chosen, strict=True))
+                result[..., j] = left[:, :, None, i] * right.transpose(0, 2, 1)[:, None, :, k]
+        return modular.reduce(result.reshape(-1, len(parameters)), self.prime)
+
+    def _factors(self, labels: SignArray, inputs: FloatArray) -> tuple[list[FloatArray], list[FloatArray]]:
         def product(left: FloatArray, right: FloatArray) -> FloatArray:
             return modular.multiply(left, right, self.prime)
 
-        masks = _masks(labels, self.network.relu_widths)
-        rows = _batched_rows(self.layers, masks, inputs, product)
-        return modular.reduce(rows, self.prime)
-
-    def derivative_is_zero(self, labels: SignArray, inputs: FloatArray, directions: FloatArray) -> bool:
-        """Whether the derivative of the outputs along every direction vanishes modulo the prime.
-
-        ``inputs`` has shape ``m x (n_0 + 1) x c``, ``directions`` ``q x D`` residues. No Jacobian is built: one forward
-        pass carries the ``q`` derivatives.
-        """
-        p, masks = self.prime, _masks(labels, self.network.relu_widths)
-        value = np.broadcast_to(inputs, (len(labels), *inputs.shape[1:]))
-        m, count, columns = len(labels), len(directions), value.shape[2]
-        change = np.zeros((m, count, value.shape[1], columns))
-        start = 0
-        for level, a in enumerate(self.layers):
-            n, width = a.shape
-            step = directions[:, start : start + n * width].reshape(count, n, width)
-            start += n * width
-            # (q n) x width times m x width x c: one product for all directions
-            moved = modular.multiply(step.reshape(count * n, width), value, p).reshape(m, count, n, columns)
-            if level:
-                moved = modular.reduce(moved + modular.multiply(a[:, :-1], change, p), p)
-            z = modular.multiply(a, value, p)
-            if level < len(masks):
-                moved = moved * masks[level][:, None, :, None]
-                z = z * masks[level][:, :, None]
-            change, value = moved, np.concatenate([z, value[:, -1:, :]], axis=1)
-        return not change.any()
+        full = np.broadcast_to(inputs, (len(labels), *inputs.shape[1:]))
+        return _batched_factors(self.layers, _masks(labels, self.network.relu_widths), full, product)
 
 
 def residues(rows: Sequence[Sequence[fmpq]], prime: int) -> FloatArray | None:
@@ -232,7 +253,7 @@ def float_jacobian(network: Network, points: Any, *, dtype: Any = np.float64) ->
             z = value @ a.T
             masks.append((z > 0).astype(dtype))
             value = np.concatenate([np.maximum(z, 0), ones], axis=1)
-        result: FloatArray = _batched_rows(layers, masks, inputs, np.matmul)
+        result: FloatArray = _batched_rows(*_batched_factors(layers, masks, inputs, np.matmul))
     return result
 
 
@@ -241,13 +262,14 @@ def _masks(labels: SignArray, widths: Sequence[int]) -> list[FloatArray]:
     return [(labels[:, a:b] > 0).astype(np.float64) for a, b in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)]
 
 
-def _batched_rows(layers: Sequence[Any], masks: Sequence[Any], inputs: Any, product: Any) -> Any:
-    """The blocks ``L^l (x) (R^{l-1})^T`` for ``m`` masks at once: ``(m n_d c) x D``.
+def _batched_factors(
+    layers: Sequence[Any], masks: Sequence[Any], inputs: Any, product: Any
+) -> tuple[list[Any], list[Any]]:
+    """``L^1, ..., L^d`` (``m x n_d x n_l``) and ``R^0, ..., R^{d-1}`` (``m x (n_l + 1) x c``) for ``m`` masks at once.
 
-    ``inputs`` is ``m x (n_0 + 1) x c``; ``product`` multiplies stacks of matrices. Products of one entry of ``L`` and
-    one of ``R`` are left unreduced.
+    ``inputs`` is ``m x (n_0 + 1) x c``; ``product`` multiplies stacks of matrices.
     """
-    depth, count, columns = len(layers), len(inputs), inputs.shape[2]
+    depth, count = len(layers), len(inputs)
     reached = [inputs]
     for a, mask in zip(layers[:-1], masks, strict=False):
         z = product(a, reached[-1]) * mask[:, :, None]
@@ -256,13 +278,21 @@ def _batched_rows(layers: Sequence[Any], masks: Sequence[Any], inputs: Any, prod
     sensitivity = np.broadcast_to(np.eye(n_out, dtype=inputs.dtype), (count, n_out, n_out))
     if len(masks) == depth:
         sensitivity = sensitivity * masks[-1][:, :, None]
+    sensitivities = [sensitivity]
+    for level in range(depth - 1, 0, -1):
+        sensitivity = product(sensitivity, layers[level][:, :-1]) * masks[level - 1][:, None, :]
+        sensitivities.append(sensitivity)
+    return sensitivities[::-1], reached
+
+
+def _batched_rows(sensitivities: Sequence[Any], reached: Sequence[Any]) -> Any:
+    """The blocks ``L^l (x) (R^{l-1})^T`` side by side: ``(m n_d c) x D``. Products are left unreduced."""
     blocks = []
-    for level in range(depth - 1, -1, -1):
-        block = sensitivity[:, :, None, :, None] * reached[level].transpose(0, 2, 1)[:, None, :, None, :]
-        blocks.append(block.reshape(count * n_out * columns, layers[level].size))
-        if level:
-            sensitivity = product(sensitivity, layers[level][:, :-1]) * masks[level - 1][:, None, :]
-    return np.concatenate(blocks[::-1], axis=1)
+    for left, right in zip(sensitivities, reached, strict=True):
+        block = left[:, :, None, :, None] * right.transpose(0, 2, 1)[:, None, :, None, :]
+        count, outputs, columns, n, width = block.shape
+        blocks.append(block.reshape(count * outputs * columns, n * width))
+    return np.concatenate(blocks, axis=1)
 
 
 # --------------------------------------------------------------------------- symbols

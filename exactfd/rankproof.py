@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
@@ -24,15 +25,16 @@ from exactfd.jacobians import (
     FloatArray,
     ModularNetwork,
     SignArray,
-    _exact_rows,
+    exact_factors,
     integer_residues,
+    parameter_places,
     residues,
 )
 from exactfd.linalg import exact, modular
 from exactfd.network import Network
 
 _ENTRIES = 2_000_000  # matrix entries built at once: 16 MB
-_WORKING_SET = 150_000  # entries of one pass of derivatives: stays in a processor's cache
+_SMALL_SUPPORT = 120  # kernel vectors with at most so many entries are solved for one by one
 
 
 def scaling_directions(network: Network) -> list[list[fmpq]]:
@@ -167,6 +169,17 @@ class RankSearch:
         self._rows_per_item.append(per_item)
         self._space.add(rows[:, self.columns])
 
+    def residues_of(self, items: Sequence[int]) -> FloatArray:
+        """The rows of some items modulo the prime, once more."""
+        labels = self.labels()[list(items)]
+        points = [point for item in self._items for point in item[1] or []]
+        if not points:
+            return self._reduced.cell_rows(labels)
+        rows = self._reduced.point_rows(labels, [points[i] for i in items])
+        if rows is None:
+            raise InternalError("a prime that was usable no longer is")
+        return rows
+
     # ------------------------------------------------------------------ kernel
 
     @classmethod
@@ -186,8 +199,7 @@ class RankSearch:
 
     def free_columns(self) -> list[int]:
         """Parameters that are neither pivot nor gauge, in increasing order: one for each vector of the kernel."""
-        taken = set(self._space.pivot_columns)
-        return [int(column) for j, column in enumerate(self.columns) if j not in taken]
+        return [int(self.columns[j]) for j in self._free()]
 
     def flat_pivot_rows(self) -> list[int]:
         """Numbers of the pivot rows among all rows so far."""
@@ -199,44 +211,36 @@ class RankSearch:
 
     def kernel(self) -> list[list[fmpz]]:
         """Integer vectors (length ``D``, zero on the gauge) that span the kernel of the independent rows modulo the
-        scaling directions: one for each column that is neither pivot nor gauge, and an identity block on those
-        columns up to scale. Exact; whether they annihilate the *other* rows is for :meth:`annihilates` to say.
+        scaling directions: one for each column that is neither pivot nor gauge, and an identity block on those columns
+        up to scale. Exact; whether they annihilate the *other* rows is for :meth:`annihilates` to say.
+
+        Modulo the prime the vectors are known from the elimination. Their supports are usually small, and then each is
+        the solution of a small system over Q; the others are solved for together on all independent rows.
         """
-        pivots = self._space.pivot_columns
-        taken = set(pivots)
-        free = [j for j in range(len(self.columns)) if j not in taken]
-        rows = self._exact_pivot_rows()
-        moving = [j for j in free if any(rows[i, j] != 0 for i in range(rows.nrows()))]
-        solved = iter(exact.solve_on_pivots(rows, pivots, moving) if moving else [])
-        position = set(moving)
+        residues_of = self._space.kernel()
+        supports = [np.flatnonzero(row) for row in residues_of]
+        free, rows = self._free(), _PivotRows(self)
+        found = {
+            i: rows.solve(support.tolist(), free[i])
+            for i, support in enumerate(supports)
+            if len(support) <= _SMALL_SUPPORT
+        }
+        rest = [i for i in range(len(supports)) if i not in found]
+        if rest:
+            together = exact.solve_on_pivots(rows.all(), self._space.pivot_columns, [free[i] for i in rest])
+            found.update(zip(rest, together, strict=True))
         result = []
-        for column in free:
+        for i in range(len(supports)):
             vector = [fmpz(0)] * self.network.parametric_dimension
-            if column in position:
-                for j, entry in zip(self.columns.tolist(), next(solved), strict=True):
-                    vector[j] = entry
-            else:
-                vector[int(self.columns[column])] = fmpz(1)
+            for j, entry in zip(self.columns.tolist(), found[i], strict=True):
+                vector[j] = entry
             result.append(vector)
         return result
 
-    def _exact_pivot_rows(self) -> fmpz_mat:
-        labels = self.labels()
-        points = [point for item in self._items for point in item[1] or []]
-        size = self.network.input_dimension + 1
-        cache: dict[int, list[list[fmpq]]] = {}
-        rows = []
-        for item, row in self.pivot_rows():
-            if item not in cache:
-                inputs = (
-                    fmpq_mat(size, 1, [*points[item], fmpq(1)])
-                    if points
-                    else fmpq_mat(size, size, [fmpq(int(i == j)) for i in range(size) for j in range(size)])
-                )
-                cache[item] = _exact_rows(self.network, labels[item].tolist(), inputs)
-            full = cache[item][row]
-            rows.append(rationals.primitive_row([full[j] for j in self.columns.tolist()])[0])
-        return fmpz_mat(rows) if rows else fmpz_mat(0, len(self.columns))
+    def _free(self) -> list[int]:
+        """Positions in ``columns`` that are no pivots, in increasing order."""
+        taken = set(self._space.pivot_columns)
+        return [j for j in range(len(self.columns)) if j not in taken]
 
     def annihilates(
         self,
@@ -249,63 +253,148 @@ class RankSearch:
         """Whether ``J v = 0`` exactly, for every vector and every row of the given cells (or points)."""
         if not vectors or not len(labels):
             return True
-        bound = _derivative_bound(self.network, vectors, points)
-        product, size = 1, self.network.input_dimension + 1
-        weight = len(vectors) * max(self.network.architecture) * (size if points is None else 1)
+        bounds = _derivative_bounds(self.network, vectors, points)
+        product, pending, size = 1, list(range(len(vectors))), self.network.input_dimension + 1
         for prime in modular.primes():
             reduced = ModularNetwork.reduce(self.network, prime)
             table = None if points is None else residues([[*point, fmpq(1)] for point in points], prime)
             if reduced is None or (points is not None and table is None):
                 continue
-            directions = integer_residues(vectors, prime)
-            for chunk in _chunks(len(labels), weight, _WORKING_SET):
+            directions = _Directions([vectors[i] for i in pending], prime)
+            weight = self.network.output_dimension * (size if table is None else 1) * len(directions.support)
+            for chunk in _chunks(len(labels), weight + size * sum(self.network.architecture)):
                 inputs = np.eye(size)[None] if table is None else table[chunk][:, :, None]
-                if not reduced.derivative_is_zero(labels[chunk], inputs, directions):
+                if not directions.annihilated(reduced.columns(labels[chunk], inputs, directions.support)):
                     return False
                 if budget is not None:
                     budget.check()
             product *= prime
-            if product > bound:
+            pending = [i for i in pending if bounds[i] >= product]
+            if not pending:
                 return True
         raise InternalError("ran out of primes below 2^23")
 
 
-def _chunks(count: int, weight: int, entries: int = _ENTRIES) -> Iterable[slice]:
-    step = max(1, entries // max(weight, 1))
+class _Directions:
+    """Vectors modulo a prime on the union of their supports, multiplied one by one or together: whichever is less."""
+
+    def __init__(self, vectors: Sequence[Sequence[fmpz]], prime: int) -> None:
+        self.prime = prime
+        entries = [[(j, entry) for j, entry in enumerate(vector) if entry != 0] for vector in vectors]
+        self.support = sorted({j for row in entries for j, _ in row})
+        place = {j: i for i, j in enumerate(self.support)}
+        self._sparse = [
+            ([place[j] for j, _ in row], integer_residues([[entry for _, entry in row]], prime)[0]) for row in entries
+        ]
+        dense = 8 * sum(len(row) for row in entries) > len(self.support) * len(vectors)
+        self._matrix = np.zeros((len(self.support), len(vectors) if dense else 0))
+        for number, (places, values) in enumerate(self._sparse if dense else []):
+            self._matrix[places, number] = values
+
+    def annihilated(self, columns: FloatArray) -> bool:
+        """Whether the table (columns in the order of ``support``) times every vector is zero modulo the prime."""
+        if self._matrix.size:
+            return not modular.multiply(columns, self._matrix, self.prime).any()
+        return not any(
+            modular.multiply(columns[:, places], values[:, None], self.prime).any() for places, values in self._sparse
+        )
+
+
+class _PivotRows:
+    """The independent rows of a search: residues of all of them, exact entries on demand."""
+
+    def __init__(self, search: RankSearch) -> None:
+        self.search = search
+        self.places = parameter_places(search.network)
+        self.rows = search.pivot_rows()
+        self._labels = search.labels()
+        self._points = [point for item in search._items for point in item[1] or []]
+        self._factors: dict[int, Any] = {}
+        items = sorted({item for item, _ in self.rows})
+        position = {item: i for i, item in enumerate(items)}
+        per_item = search._rows_per_item[0] if search._rows_per_item else 1
+        wanted = [position[item] * per_item + row for item, row in self.rows]
+        self._table = (
+            search.residues_of(items)[wanted][:, search.columns] if items else np.zeros((0, len(search.columns)))
+        )
+
+    def entry(self, row: int, column: int) -> fmpq:
+        """Exact entry of one independent row at a column of the search."""
+        item, inside = self.rows[row]
+        if item not in self._factors:
+            size = self.search.network.input_dimension + 1
+            inputs = (
+                fmpq_mat(size, 1, [*self._points[item], fmpq(1)])
+                if self._points
+                else fmpq_mat(size, size, [fmpq(int(i == j)) for i in range(size) for j in range(size)])
+            )
+            self._factors[item] = exact_factors(self.search.network, self._labels[item].tolist(), inputs)
+        left, right = self._factors[item]
+        level, i, k = self.places[int(self.search.columns[column])]
+        output, coefficient = divmod(inside, len(right[0][0]))
+        value: fmpq = left[level][output][i] * right[level][k][coefficient]
+        return value
+
+    def all(self) -> fmpz_mat:
+        """All independent rows as primitive integer rows."""
+        columns = range(len(self.search.columns))
+        rows = [rationals.primitive_row([self.entry(r, c) for c in columns])[0] for r in range(len(self.rows))]
+        return fmpz_mat(rows) if rows else fmpz_mat(0, len(columns))
+
+    def solve(self, support: list[int], free: int) -> list[fmpz]:
+        """A vector on a support that as many independent rows as it has pivots annihilate.
+
+        (Not the other rows, if the support over Q is larger than the prime shows: the verification finds out.)
+        """
+        pivots = [column for column in support if column != free]
+        space = modular.RowSpace(len(pivots), self.search.prime)
+        for start in range(0, len(self._table), 64):
+            if space.rank == len(pivots):
+                break
+            space.add(self._table[start : start + 64][:, pivots])
+        chosen = [
+            rationals.primitive_row([self.entry(row, column) for column in [*pivots, free]])[0]
+            for row in space.pivot_rows
+        ]
+        matrix = fmpz_mat(chosen) if chosen else fmpz_mat(0, 1)
+        (small,) = exact.solve_on_pivots(matrix, range(len(pivots)), [len(pivots)])
+        vector = [fmpz(0)] * len(self.search.columns)
+        for column, entry in zip([*pivots, free], small, strict=True):
+            vector[column] = entry
+        return vector
+
+
+def _chunks(count: int, weight: int) -> Iterable[slice]:
+    step = max(1, _ENTRIES // max(weight, 1))
     return (slice(start, start + step) for start in range(0, count, step))
 
 
-def _derivative_bound(
+def _derivative_bounds(
     network: Network, vectors: Sequence[Sequence[fmpz]], points: Sequence[Sequence[fmpq]] | None
-) -> int:
-    """Bound on the numerators of ``J v`` (coefficients on a cell, or values at points).
+) -> list[int]:
+    """For each vector, a bound on the numerators of ``J v`` (coefficients on a cell, or values at points).
 
     With ``A^l = M_l / q_l`` for an integer matrix ``M_l``, put ``nu_l = max(q_l, |M_l|)`` in the row-sum norm. The
     layer inputs times ``q_1 ... q_l`` are integers of size at most ``nu_1 ... nu_l`` times the input, and so by the
     product rule ``|q_1 ... q_d J v| <= sum_l q_l |v^l| prod_{k != l} nu_k``. Masks only remove terms.
     """
-    sizes, denominators, starts, position = [], [], [], 0
+    layers, position = [], 0
     for number in range(1, network.depth + 1):
         a = network.augmented(number)
         q = int(rationals.common_denominator(a.entries()))
         norm = max(sum(abs(int((entry * q).p)) for entry in row) for row in a.tolist())
-        sizes.append(max(q, norm))
-        denominators.append(q)
-        starts.append((position, a.nrows(), a.ncols()))
+        layers.append((position, a.nrows(), a.ncols(), q, max(q, norm)))
         position += a.nrows() * a.ncols()
     scale = 1
-    if points is not None:  # a point times its denominator is an integer vector
-        for point in points:
-            q = int(rationals.common_denominator(point))
-            scale = max(scale, q, *[abs(int((entry * q).p)) for entry in point])
-    value = change = 0
-    value = scale
-    for (start, n, width), q, nu in zip(starts, denominators, sizes, strict=True):
-        norm = max(
-            sum(abs(int(entry)) for entry in vector[start + i * width : start + (i + 1) * width])
-            for vector in vectors
-            for i in range(n)
-        )
-        change = nu * change + q * norm * value
-        value = nu * value
-    return 2 * change
+    for point in points or []:  # a point times its denominator is an integer vector
+        q = int(rationals.common_denominator(point))
+        scale = max(scale, q, *[abs(int((entry * q).p)) for entry in point])
+    result = []
+    for vector in vectors:
+        value, change = scale, 0
+        for start, n, width, q, nu in layers:
+            rows = (vector[start + i * width : start + (i + 1) * width] for i in range(n))
+            norm = max(sum(abs(int(entry)) for entry in row if entry != 0) for row in rows)
+            change, value = nu * change + q * norm * value, nu * value
+        result.append(2 * change)
+    return result
