@@ -124,15 +124,17 @@ def _points_of_all_cells(network: Network, budget: Budget | None) -> Callable[[L
     return lambda labels: cells.interior_point(top, index[labels])
 
 
-def _points_of_pivots(network: Network, search: RankSearch, find: Callable[[Labels], Point]) -> list[Point]:
+def _points_of_pivots(
+    network: Network, search: RankSearch, find: Callable[[Labels], Point]
+) -> list[tuple[Point, Labels]]:
     """``n_0 + 1`` affinely independent points in each cell that contributed a pivot: they span its coefficient rows."""
     labels = search.labels()
-    points: list[Point] = []
+    points: list[tuple[Point, Labels]] = []
     for item in sorted({item for item, _ in search.pivot_rows()}):
         tuple_ = tuple(labels[item].tolist())
         centre = find(tuple_)
-        points.append(centre)
-        points += [_neighbour(network, tuple_, centre, axis) for axis in range(network.input_dimension)]
+        points.append((centre, tuple_))
+        points += [(_neighbour(network, tuple_, centre, axis), tuple_) for axis in range(network.input_dimension)]
     return points
 
 
@@ -147,10 +149,10 @@ def _neighbour(network: Network, labels: Labels, centre: Point, axis: int) -> Po
         bits += 1 + bits // 3
 
 
-def _lower(network: Network, search: RankSearch, points: Sequence[Point]) -> dict[str, Any]:
+def _lower(network: Network, search: RankSearch, points: Sequence[tuple[Point, Labels]]) -> dict[str, Any]:
     """A minor at some of the points: those that it needs."""
-    exact = [[rationals.to_fmpq(x) for x in point] for point in points]
-    labels = np.array([network.ternary_tuple(point) for point in points], dtype=np.int8)
+    exact = [[rationals.to_fmpq(x) for x in point] for point, _ in points]
+    labels = np.array([tuple_ for _, tuple_ in points], dtype=np.int8)
     labels = labels.reshape(len(points), sum(network.relu_widths))
     if not smooth_mask(labels, network.relu_widths).all():
         raise InternalError("a pivot lies on a cell that is not smooth")
@@ -165,7 +167,7 @@ def _lower(network: Network, search: RankSearch, points: Sequence[Point]) -> dic
     kept = sorted({row // outputs for row in rows})
     place = {point: number for number, point in enumerate(kept)}
     renumbered = [place[row // outputs] * outputs + row % outputs for row in rows]
-    return {"rule": "minor", **_minor(at_points, renumbered), "points": [texts(points[i]) for i in kept]}
+    return {"rule": "minor", **_minor(at_points, renumbered), "points": [texts(points[i][0]) for i in kept]}
 
 
 def _search_at(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import lcm
+from math import gcd, lcm
 from typing import Any, Literal
 
 from flint import fmpz, fmpz_mat
@@ -41,15 +41,15 @@ def open_tree(root: TreeNode, *, leaves: Literal["empty", "point"]) -> list[dict
     return result
 
 
-def _multipliers(multipliers: dict[tuple[str, int], Fraction], neuron: int) -> dict[str, str]:
-    """Integers in proportion, by condition."""
-    scale = lcm(*(weight.denominator for weight in multipliers.values()))
-    names = {
-        key: str(key[1]) if key[0] == "neuron" else f"{_WALL[key[0]]} {key[1]}" for key in multipliers if key[1] >= 0
-    }
-    if str(neuron) not in names.values():
+def _multipliers(multipliers: dict[tuple[str, int], int], neuron: int) -> dict[str, str]:
+    """Integers without common factor, by condition."""
+    if ("neuron", neuron) not in multipliers:
         raise InternalError(f"the refutation at neuron {neuron} does not use its hypothesis")
-    return {names[key]: str(int(weight * scale)) for key, weight in multipliers.items()}
+    common = gcd(*multipliers.values())
+    return {
+        str(place) if kind == "neuron" else f"{_WALL[kind]} {place}": str(weight // common)
+        for (kind, place), weight in multipliers.items()
+    }
 
 
 class AllLabels:

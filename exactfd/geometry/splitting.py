@@ -41,7 +41,7 @@ class Refutation:
     times positive integers, and checks itself.
     """
 
-    multipliers: dict[Key, Fraction]
+    multipliers: dict[Key, int]
     evidence: Infeasible
 
 
@@ -382,14 +382,14 @@ class _Walk:
         multipliers = {}
         for index, weight in answer.multipliers.items():
             key, scale = self.keys[index]
-            multipliers[key] = weight * Fraction(int(scale))
+            multipliers[key] = weight * int(scale)
         return Refutation(multipliers, answer)
 
     def _record_constant(self, node: TreeNode, neuron: int, layer: _Layer, label: int) -> None:
         if label == 0:
             node.identically_zero = True
             return
-        exact, scale = layer.rows[neuron - layer.first], Fraction(int(layer.scale))
+        exact, scale = layer.rows[neuron - layer.first], int(layer.scale)
         key = ("neuron", neuron)
         index = len(self.keys)
         wrong = Row(tuple(-label * e for e in exact[:-1]), -label * exact[-1])
