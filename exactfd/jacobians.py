@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz
+from flint import fmpq, fmpq_mat, fmpz, nmod_mat
 
 from exactfd import rationals
 from exactfd.errors import NonSmoothPointError, ShapeError
@@ -172,7 +172,7 @@ class ModularNetwork:
         """Reduction of ``network``, or ``None`` when the prime divides a denominator."""
         layers = []
         for number in range(1, network.depth + 1):
-            table = residues(network.augmented(number).tolist(), prime)
+            table = residues(network.augmented(number), prime)
             if table is None:
                 return None
             layers.append(table)
@@ -188,7 +188,7 @@ class ModularNetwork:
         """Jacobian rows at many points modulo the prime: ``m n_d x D``; ``None`` when the prime divides a
         denominator of a point.
         """
-        table = residues([[*point, fmpq(1)] for point in points], self.prime)
+        table = residues(homogeneous_points(points), self.prime)
         return None if table is None else self._rows(labels, table[:, :, None])
 
     def _rows(self, labels: SignArray, inputs: FloatArray) -> FloatArray:
@@ -217,17 +217,19 @@ class ModularNetwork:
         return _batched_factors(self.layers, _masks(labels, self.network.relu_widths), full, product)
 
 
-def residues(rows: Sequence[Sequence[fmpq]], prime: int) -> FloatArray | None:
+def residues(matrix: fmpq_mat, prime: int) -> FloatArray | None:
     """Table of rationals modulo a prime, or ``None`` when it divides a denominator."""
-    result = np.empty((len(rows), len(rows[0]) if rows else 0))
-    for i, row in enumerate(rows):
-        for j, entry in enumerate(row):
-            bottom = int(entry.q) % prime
-            if bottom == 0:
-                return None
-            top = int(entry.p) % prime
-            result[i, j] = top if bottom == 1 else top * pow(bottom, -1, prime) % prime
-    return modular.reduce(result, prime)
+    numerators, denominator = matrix.numer_denom()
+    if denominator % prime == 0:
+        return None
+    reduced = nmod_mat(numerators, prime) * pow(int(denominator), -1, prime)
+    table = np.array([int(entry) for entry in reduced.entries()], dtype=np.float64)
+    return modular.reduce(table.reshape(matrix.nrows(), matrix.ncols()), prime)
+
+
+def homogeneous_points(points: Sequence[Sequence[fmpq]]) -> fmpq_mat:
+    """Points as rows ``(x, 1)``."""
+    return fmpq_mat([[*point, fmpq(1)] for point in points])
 
 
 def integer_residues(rows: Sequence[Sequence[fmpz]], prime: int) -> FloatArray:

@@ -26,6 +26,7 @@ from exactfd.jacobians import (
     ModularNetwork,
     SignArray,
     exact_factors,
+    homogeneous_points,
     integer_residues,
     parameter_places,
     residues,
@@ -255,12 +256,14 @@ class RankSearch:
             return True
         bounds = _derivative_bounds(self.network, vectors, points)
         product, pending, size = 1, list(range(len(vectors))), self.network.input_dimension + 1
+        at = None if points is None else homogeneous_points(points)
+        entries = [[(j, entry) for j, entry in enumerate(vector) if entry != 0] for vector in vectors]
         for prime in modular.primes():
             reduced = ModularNetwork.reduce(self.network, prime)
-            table = None if points is None else residues([[*point, fmpq(1)] for point in points], prime)
+            table = None if at is None else residues(at, prime)
             if reduced is None or (points is not None and table is None):
                 continue
-            directions = _Directions([vectors[i] for i in pending], prime)
+            directions = _Directions([entries[i] for i in pending], prime)
             weight = self.network.output_dimension * (size if table is None else 1) * len(directions.support)
             for chunk in _chunks(len(labels), weight + size * sum(self.network.architecture)):
                 inputs = np.eye(size)[None] if table is None else table[chunk][:, :, None]
@@ -278,16 +281,15 @@ class RankSearch:
 class _Directions:
     """Vectors modulo a prime on the union of their supports, multiplied one by one or together: whichever is less."""
 
-    def __init__(self, vectors: Sequence[Sequence[fmpz]], prime: int) -> None:
+    def __init__(self, entries: Sequence[Sequence[tuple[int, fmpz]]], prime: int) -> None:
         self.prime = prime
-        entries = [[(j, entry) for j, entry in enumerate(vector) if entry != 0] for vector in vectors]
         self.support = sorted({j for row in entries for j, _ in row})
         place = {j: i for i, j in enumerate(self.support)}
         self._sparse = [
             ([place[j] for j, _ in row], integer_residues([[entry for _, entry in row]], prime)[0]) for row in entries
         ]
-        dense = 8 * sum(len(row) for row in entries) > len(self.support) * len(vectors)
-        self._matrix = np.zeros((len(self.support), len(vectors) if dense else 0))
+        dense = 8 * sum(len(row) for row in entries) > len(self.support) * len(entries)
+        self._matrix = np.zeros((len(self.support), len(entries) if dense else 0))
         for number, (places, values) in enumerate(self._sparse if dense else []):
             self._matrix[places, number] = values
 
