@@ -25,14 +25,15 @@ DOCUMENTS = documents()
 def put(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     """A copy with another value at a path such as "evidence.lower.rows.0"; Ellipsis deletes."""
     result = copy.deepcopy(document)
-    *steps, last = [int(s) if s.lstrip("-").isdigit() else s for s in path.split(".")]
+    *steps, last = path.split(".")
     here: Any = result
     for step in steps:
-        here = here[step]
+        here = here[int(step) if isinstance(here, list) else step]
+    key = int(last) if isinstance(here, list) else last
     if value is ...:
-        del here[last]
+        del here[key]
     else:
-        here[last] = value
+        here[key] = value
     return result
 
 
@@ -124,8 +125,6 @@ def test_bytes(data: bytes, reason: str) -> None:
 
 
 def test_limits_are_reached_but_not_passed() -> None:
-    data = encoded(ABSOLUTE.document())
-    assert "unexpected key" in check_bytes(b'{"x":' + data + b"}").reason or True
     assert "nesting" not in check_bytes(b"[" * 50 + b"]" * 50).reason
     assert "lists and objects" not in check_bytes(b"[" + b"[]," * 3_999_998 + b"[]]").reason
     assert "bytes" not in check_bytes(b" " * 64 * 2**20).reason
@@ -139,12 +138,11 @@ def test_a_gzip_bomb_takes_little_memory(tmp_path: Path) -> None:
             file.write(bytes(2**20))
     assert bomb.stat().st_size < 2**21
     code = (
-        "import resource, sys; from exactfd.check import check_file; verdict = check_file(sys.argv[1]);"
-        "print(verdict.reason, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29));"
+        "from exactfd.check import check_file; print(check_file(sys.argv[1]).reason)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(bomb)], capture_output=True, text=True, check=True)
     assert "after decompression" in done.stdout
-    assert int(done.stdout.split()[-1]) < 400_000  # KiB
 
 
 def test_files(tmp_path: Path) -> None:
@@ -451,7 +449,7 @@ def test_minors() -> None:
     place = "evidence.lower"
     refused(put(document, f"{place}.rows", rows[:-1]), f"{place}.rows", "4 indices are needed, found 3")
     refused(put(document, f"{place}.columns", columns[:-1]), f"{place}.columns", "4 indices are needed, found 3")
-    refused(put(document, f"{place}.rows", [*rows, 7]), f"{place}.rows", "4 indices are needed, found 5")
+    refused(put(document, f"{place}.rows", [*rows, 0]), f"{place}.rows", "4 indices are needed, found 5")
     refused(put(document, f"{place}.rows.1", rows[0]), f"{place}.rows", "the indices are not distinct")
     refused(put(document, f"{place}.columns.1", columns[0]), f"{place}.columns", "the indices are not distinct")
     for bad in (-1, len(lower["points"]), True, "0"):
@@ -583,7 +581,7 @@ def test_the_three_contradictions() -> None:
     # gamma > 0 with an equality and a strict condition: x = 0 and x + 1 > 0 is no contradiction
     shifted = Net([[1, 0], [1, 1]], relu=True)
     nodes = plain.f_vector(shifted)["evidence"]["tree"]
-    at = next(i for i, node in enumerate(nodes) if node.get("refute", {}).keys() == {"0", "-1"} and i > 3)
+    at = next(i for i, node in enumerate(nodes) if node.get("refute", {}).get("0", {}).get("0") == "-1")
     assert nodes[at]["children"] == [1]
     wrong = copy.deepcopy(nodes)
     wrong[at] = {"children": [0], "refute": {"1": {"0": "-1", "1": "1"}, "-1": nodes[at]["refute"]["-1"]}}
@@ -701,11 +699,11 @@ def test_deep_chains_take_bounded_time_and_memory() -> None:
 def test_denominators_without_common_factors() -> None:
     """The least common denominator of a layer can be as long as all of them together."""
     primes = [n for n in range(2, 4000) if checker._is_prime(n)]
-    rows = [[f"1/{p**700}" for p in primes[100:220]]]
+    rows = [[f"1/{p**700}" for p in primes[100:300]]]
     net = {
         "format": "exactfd-network",
         "version": 1,
-        "architecture": [120, 1],
+        "architecture": [200, 1],
         "output_activation": "identity",
         "layers": [{"weight": rows, "bias": ["0"]}],
     }
@@ -738,7 +736,7 @@ def test_growth_in_the_rank_of_equalities(monkeypatch: pytest.MonkeyPatch) -> No
     net = Net([[3, 5, 0], [7, 11, 0]], relu=True)
     document = plain.f_vector(net)
     assert check_document(document).valid
-    monkeypatch.setattr(checker, "MAX_BITS", 3)
+    monkeypatch.setattr(checker, "MAX_BITS", 1)
     run = checker._Run(10.0)
     with pytest.raises(checker._NotProvedError, match="rank"):
         checker._rank([(3, 5), (7, 11)], run)
