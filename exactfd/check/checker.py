@@ -36,7 +36,7 @@ from typing import Any, NamedTuple, NoReturn
 # Limits (5). A document beyond the first group is malformed; a claim that needs more than the second is not proved.
 MAX_BYTES = 64 * 2**20  # of the file, and of what it decompresses to
 MAX_NESTING = 50
-MAX_CONTAINERS = 4_000_000  # lists and objects
+MAX_PARTS = 6_000_000  # commas, opening brackets and braces
 MAX_DIGITS = 10_000
 MAX_PARAMETERS = 100_000
 MAX_MINOR = 3_000  # rows of a minor
@@ -98,11 +98,11 @@ def _parse(data: bytes) -> Any:
             raise _MalformedError("gzip", str(error)) from None
         _shape(len(data) <= MAX_BYTES, "document", f"more than {MAX_BYTES} bytes after decompression")
         _shape(stream.eof and not stream.unused_data, "gzip", "truncated, or data after the end")
+    parts = data.count(b",") + data.count(b"[") + data.count(b"{")
+    _shape(parts <= MAX_PARTS, "document", f"more than {MAX_PARTS} commas, brackets and braces")
     # The brackets outside of strings, before anything is parsed.
     plain = re.sub(rb'"[^"]*"', b"", data.replace(rb"\\", b"").replace(rb"\"", b""))
     brackets = re.sub(rb"[^][{}]+", b"", plain)
-    containers = brackets.count(b"[") + brackets.count(b"{")
-    _shape(containers <= MAX_CONTAINERS, "document", f"more than {MAX_CONTAINERS} lists and objects")
     depth = max(itertools.accumulate(1 if b in b"[{" else -1 for b in brackets), default=0)
     _shape(depth <= MAX_NESTING, "document", f"nesting deeper than {MAX_NESTING}")
     try:
