@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import gzip
 import io
+import itertools
 import json
+import math
 import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -208,3 +211,40 @@ def test_derivatives_and_values_against_plain_code() -> None:
                 for output, row in enumerate(rows):
                     slope, form = slopes[layer][neuron], trace.inputs[layer][k]
                     assert (slope[output] * form[0] if slope and form else 0) == scale * row[index]
+
+
+def test_determinants_modulo_primes() -> None:
+    run = checker._Run(60.0)
+    random = Random(1)
+    for prime in (2, 3, 5, 2**61 - 1):
+        for size in (0, 1, 2, 3, 4):
+            for _ in range(60):
+                matrix = [[random.randrange(min(prime, 4)) for _ in range(size)] for _ in range(size)]
+                determinant = 0
+                for order in itertools.permutations(range(size)):
+                    inversions = sum(a > b for a, b in itertools.combinations(order, 2))
+                    determinant += (-1) ** inversions * math.prod(matrix[i][k] for i, k in enumerate(order))
+                assert checker._singular([list(row) for row in matrix], prime, run) is (determinant % prime == 0)
+
+
+def test_ranks_of_integer_matrices() -> None:
+    run = checker._Run(60.0)
+    random = Random(2)
+    for _ in range(400):
+        width = random.randint(1, 4)
+        rows = [[random.randint(-2, 2) for _ in range(width)] for _ in range(random.randint(0, 5))]
+        rank = len(plain.reduced(plain.fractions(rows))[1])
+        assert checker._rank(map(tuple, rows), run) == rank
+
+
+def test_smoothness_of_all_tuples() -> None:
+    """Every path from a neuron with label 0 to the output passes a neuron with label -1."""
+    network = checker._Network(Net(*[[[1, 1, 1]] * 2] * 3, relu=True).document(), "network", checker._Run(60.0))
+    for labels in itertools.product((1, 0, -1), repeat=6):
+        layers = [list(labels[i : i + 2]) for i in (0, 2, 4)]
+        blocked = True
+        for number, layer in enumerate(layers):
+            for path in itertools.product((0, 1), repeat=2 - number):
+                open_path = all(later[k] != -1 for later, k in zip(layers[number + 1 :], path, strict=True))
+                blocked = blocked and not (0 in layer and open_path)
+        assert network.smooth(layers) is blocked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from fractions import Fraction
 from typing import Any
 
@@ -88,6 +89,8 @@ def test_sentences_and_steps() -> None:
     assert proved(plain.batch_rank(GLMW, BATCH, "<=", "size")).steps == 1
     assert proved(plain.batch_rank(GLMW, BATCH, "<=", "theory")).steps == 1
     assert proved(plain.batch_rank(GLMW, BATCH[:2], "<=")).steps == 7 - len(plain.reduced(GLMW.rows_at(BATCH[:2]))[1])
+    assert proved(plain.batch_rank(GLMW, BATCH, "==", "size")).steps == 2
+    assert proved(plain.batch_rank(GLMW, BATCH, "==", "theory")).steps == 2
     assert proved(plain.f_vector(GLMW)).claim.endswith("has the f-vector (2, 3)")
     assert proved(plain.top_cells(GLMW)).claim.endswith("has 3 cells of dimension 1")
     boxed = proved(plain.top_cells(CORNER, [["-1/2", 1], ["1/2", 2]]))
@@ -399,6 +402,18 @@ def test_symmetries() -> None:
             rows = wrong["claim"]["other"]["layers"][layer][kind]
             (rows if kind == "bias" else rows[0])[0] = "77"
             refused(wrong, "evidence.symmetry: entry ")
+    # a negative scale in the second layer, with which the parameters would agree
+    permutations, scales = [[0, 1], [0, 1]], [[1, 1], [-1, -2]]
+    evidence = {"symmetry": {"permutations": permutations, "scales": plain.text(scales)}}
+    document = plain.function(LAYERS, plain.moved(LAYERS, permutations, scales), "==", evidence)
+    refused(document, "evidence.symmetry.scales[1]: a scale is not positive")
+    # fewer and more neurons than inputs and outputs
+    for sizes in ((3, 1, 2, 4), (1, 3, 2, 1), (2, 3)):
+        layers = [[[i + 2 * k + 1 for k in range(m + 1)] for i in range(n)] for m, n in itertools.pairwise(sizes)]
+        orders = [list(range(n))[::-1] for n in sizes[1:-1]]
+        factors = [[i + 2 for i in range(n)] for n in sizes[1:-1]]
+        evidence = {"symmetry": {"permutations": orders, "scales": plain.text(factors)}}
+        proved(plain.function(Net(*layers), plain.moved(Net(*layers), orders, factors), "==", evidence))
     # a permutation of three neurons that is not its own inverse
     net = NETS["fractional"]
     evidence = {"symmetry": {"permutations": [[1, 2, 0]], "scales": [["1", "2", "3"]]}}

@@ -74,6 +74,10 @@ def test_plain_and_compressed() -> None:
     data = encoded(DOCUMENTS["dimension"])
     assert check_bytes(data).valid
     assert check_bytes(gzip.compress(data)).valid
+    assert check_bytes(data, time_limit=1e-9).reason == "time limit: 1e-09 s are over"
+    trusting = encoded(put(DOCUMENTS["dimension"], "evidence.upper", {"rule": "trust"}))
+    assert not check_bytes(trusting).valid
+    assert check_bytes(trusting, allow_trust=True).valid
     assert check_bytes(b" \n" + data + b"\n").valid
 
 
@@ -95,6 +99,7 @@ def test_plain_and_compressed() -> None:
         (b'{"a": 1.0}', "'1.0' is not an integer"),
         (b'{"a": 1e3}', "'1e3' is not an integer"),
         (b'{"a": 123456789012345678901}', "a JSON integer of 21 digits"),
+        (b'{"a": 12345678901234567890}', "key 'format' is missing"),
         (b'{"a": ' + b"9" * 10**6 + b"}", "a JSON integer of 1000000 digits"),
         (b'{"a": ' + b"9" * 10**6 + b".5}", "is not an integer"),
         (b'"\\ud800"', "document: expected an object"),
@@ -340,6 +345,8 @@ def test_places_in_messages() -> None:
     malformed(put(function, "evidence", {}), "evidence", "key 'symmetry' is missing")
     malformed(put(function, "evidence.tree", []), "evidence", "unexpected key 'symmetry'")
     malformed(put(function, "evidence.symmetry.permutations", []), "evidence.symmetry.permutations")
+    malformed(put(function, "evidence.symmetry.scales", []), "evidence.symmetry.scales")
+    malformed(put(function, "evidence.symmetry.scales", [["2", "3"], ["1"]]), "evidence.symmetry.scales")
     malformed(put(function, "evidence.symmetry.scales.0", ["1"]), "evidence.symmetry.scales[0]")
     malformed(put(function, "evidence.symmetry.permutations.0.0", 2), "evidence.symmetry.permutations[0][0]")
     refused(put(function, "evidence.symmetry.permutations.0", [0]), "evidence.symmetry.permutations[0]")
@@ -437,6 +444,7 @@ def test_primes() -> None:
     other["evidence"]["lower"]["points"].append(["1/13"])
     index = len(other["evidence"]["lower"]["points"]) - 1
     refused(put(other, where, 13), where, f"13 divides a denominator of evidence.lower.points[{index}]")
+    assert check_document(put(plain.batch_rank(Net([[1, 0]]), [[0], [1]], ">="), where, 2)).valid
     # rank 1 modulo 3, where the rank over Q is 2
     three = plain.batch_rank(Net([[1, 0]]), [[0], [3]], ">=")
     assert check_document(three).valid
