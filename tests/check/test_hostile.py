@@ -61,13 +61,13 @@ def encoded(document: Any) -> bytes:
 
 
 def bad_bytes(data: bytes, reason: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     verdict = check_bytes(data)
     assert verdict.malformed, verdict
     assert not verdict.valid
     assert reason in verdict.reason, verdict.reason
     assert len(verdict.reason) < 300
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_plain_and_compressed() -> None:
@@ -160,9 +160,9 @@ def test_files(tmp_path: Path) -> None:
     assert check_file(path).valid
     with path.open("wb") as file:
         file.truncate(10**9)  # sparse
-    start = time.monotonic()
+    start = time.process_time()
     assert check_file(path).reason == "document: more than 67108864 bytes"
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     for missing in (tmp_path / "missing", tmp_path, "a\0b"):
         verdict = check_file(missing)
         assert verdict.malformed
@@ -694,9 +694,9 @@ def test_deep_chains_take_bounded_time_and_memory() -> None:
         hostile["claim"] = {**hostile["claim"], **claim}
         if name == "top cells":
             hostile["claim"]["box"] = None
-        start = time.monotonic()
+        start = time.process_time()
         verdict = check_document(hostile)
-        assert time.monotonic() - start < 30
+        assert time.process_time() - start < 30
         assert not verdict.valid
     refused(
         {**DOCUMENTS["equal by tree"], "network": net, "digest": document["digest"]},
@@ -717,9 +717,9 @@ def test_denominators_without_common_factors() -> None:
         "layers": [{"weight": rows, "bias": ["0"]}],
     }
     document = {**DOCUMENTS["dimension"], "network": net, "digest": plain.digest(net)}
-    start = time.monotonic()
+    start = time.process_time()
     refused(document, "network.layers[0]", "the common denominator is too large to check")
-    assert time.monotonic() - start < 30
+    assert time.process_time() - start < 30
 
 
 def test_memory_is_estimated(monkeypatch: pytest.MonkeyPatch) -> None:

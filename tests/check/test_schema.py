@@ -51,7 +51,7 @@ def test_accepts(document: dict[str, Any]) -> None:
 def test_what_the_schema_refuses_is_malformed(document: dict[str, Any]) -> None:
     """And what has a wrong type or a key too many is refused by both."""
     for path in places(document):
-        for junk in (None, 1.5, True, "x", [None], {"surplus": 1}):
+        for junk in (None, 1.5, "x", {"surplus": 1}):
             wrong: Any = copy.deepcopy(document)
             here = wrong
             for step in path[:-1]:
