@@ -6,7 +6,6 @@ import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import exactfd
@@ -70,8 +69,7 @@ def texts(values: Sequence[Any]) -> list[str]:
     return [format_rational(value) for value in values]
 
 
-def read(path: StrPath) -> dict[str, Any]:
-    """The document in a file that has been checked (``exactfd.check`` bounds sizes and reports what is malformed)."""
-    data = Path(path).read_bytes()
+def loads(data: bytes) -> dict[str, Any]:
+    """The document in bytes that have been checked (``exactfd.check`` bounds sizes and reports what is malformed)."""
     document: dict[str, Any] = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     return document

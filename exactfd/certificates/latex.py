@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -17,9 +18,12 @@ def fragment(document: dict[str, Any]) -> str:
     weight in row 1, column 3 of layer 2 and ``e_{b^2_1}`` that of a bias.
     """
     claim, evidence = document["claim"], document["evidence"]
+    producer = document["produced_by"]  # the one string that nobody checks: not into a paper as it stands
+    if not re.fullmatch(r"[A-Za-z0-9 .+_-]{1,60}", producer, re.ASCII):
+        producer = "an unnamed program"
     names = _parameters(document["network"]["architecture"])
     lines = [
-        r"% made by " + document["produced_by"],
+        r"% made by " + producer,
         r"\begin{proposition}",
         rf"Let $\theta$ be the parameter of architecture ${tuple(document['network']['architecture'])}$ with "
         rf"{_output(document['network'])} whose canonical form has SHA-256 \texttt{{{document['digest'][:16]}\dots}}. "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import gcd, lcm
+from math import gcd
 from typing import Any, Literal
 
 from flint import fmpz, fmpz_mat
@@ -47,9 +48,22 @@ def _multipliers(multipliers: dict[tuple[str, int], int], neuron: int) -> dict[s
         raise InternalError(f"the refutation at neuron {neuron} does not use its hypothesis")
     common = gcd(*multipliers.values())
     return {
-        str(place) if kind == "neuron" else f"{_WALL[kind]} {place}": str(weight // common)
+        str(place) if kind == "neuron" else f"{_WALL[kind]} {place}": str(fmpz(weight // common))
         for (kind, place), weight in multipliers.items()
     }
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the walk is: in front of neuron ``place`` of a layer whose neurons are ``rows / scale`` on the node."""
+
+    number: int
+    first: int  # flat index of the first neuron of the layer
+    place: int
+    rows: list[list[fmpz]]
+    scale: Any
+    members: list[tuple[int, ...]]  # the cells below this node
+    path: list[tuple[int, Row]]
 
 
 class AllLabels:
@@ -65,17 +79,38 @@ class AllLabels:
         self.network = network
         self._budget, self._progress, self._leaves = budget, progress, 0
         self.points = dict(cells)
-        self.neurons = sum(network.relu_widths)
-        self._nodes: list[dict[str, Any]] = []
 
     def build(self) -> list[dict[str, Any]]:
-        """The tree in preorder. Recursion is over layers; inside a layer neurons are walked in a loop."""
-        self._layer(0, 0, self._inputs(), sorted(self.points, reverse=True), [])
-        return self._nodes
-
-    def _inputs(self) -> list[list[fmpz]]:
+        """The tree in preorder, walked with a stack: a path is as long as the network has neurons."""
         n = self.network.input_dimension
-        return [[fmpz(int(i == j)) for j in range(n + 1)] for i in range(n + 1)]
+        identity = [[fmpz(int(i == j)) for j in range(n + 1)] for i in range(n + 1)]
+        nodes: list[dict[str, Any]] = []
+        stack = [self._layer(0, 0, identity, sorted(self.points, reverse=True), [])]
+        while stack:
+            here = stack.pop()
+            if here.place == len(here.rows):
+                if here.number < len(self.network.relu_widths):
+                    stack.append(self._next_layer(here))
+                    continue
+                (leaf,) = here.members
+                nodes.append({"point": texts(self.points[leaf])})
+                self._leaves += 1
+                self._progress("certificate", self._leaves, len(self.points))
+                self._budget.check()
+                continue
+            row, k = here.rows[here.place], here.first + here.place
+            groups = {s: [m for m in here.members if m[k] == s] for s in (1, 0, -1)}
+            children = [s for s in (1, 0, -1) if groups[s]]
+            entry: dict[str, Any] = {"children": children}
+            if any(row):
+                refuted = {str(s): self._refuted(here.path, k, row, s) for s in (1, 0, -1) if not groups[s]}
+                if refuted:
+                    entry["refute"] = refuted
+            nodes.append(entry)
+            for s in reversed(children):
+                step = [(k, _condition(row, s))] if any(row) else []
+                stack.append(replace(here, place=here.place + 1, members=groups[s], path=here.path + step))
+        return nodes
 
     def _layer(
         self,
@@ -84,48 +119,20 @@ class AllLabels:
         inputs: list[list[fmpz]],
         members: list[tuple[int, ...]],
         path: list[tuple[int, Row]],
-    ) -> None:
+    ) -> _Place:
+        """The beginning of layer ``number`` (counted from 0), or the end of the walk."""
         if number == len(self.network.relu_widths):
-            (leaf,) = members
-            self._nodes.append({"point": texts(self.points[leaf])})
-            self._leaves += 1
-            self._progress("certificate", self._leaves, len(self.points))
-            self._budget.check()
-            return
+            return _Place(number, first, 0, [], fmpz(1), members, path)
         matrix, denominator = self.network.augmented(number + 1).numer_denom()
         rows = (matrix * fmpz_mat(inputs)).tolist()
-        scale = denominator * inputs[-1][-1]
-        self._neuron(number, first, 0, rows, scale, members, path)
+        return _Place(number, first, 0, rows, denominator * inputs[-1][-1], members, path)
 
-    def _neuron(
-        self,
-        number: int,
-        first: int,
-        place: int,
-        rows: list[list[fmpz]],
-        scale: Any,
-        members: list[tuple[int, ...]],
-        path: list[tuple[int, Row]],
-    ) -> None:
-        if place == len(rows):
-            labels = members[0][first : first + place]
-            zero = [fmpz(0)] * len(rows[0])
-            kept = [row if label > 0 else zero for row, label in zip(rows, labels, strict=True)]
-            one = [*zero[:-1], fmpz(scale)]
-            self._layer(number + 1, first + place, [*kept, one], members, path)
-            return
-        k = first + place
-        groups = {s: [m for m in members if m[k] == s] for s in (1, 0, -1)}
-        children = [s for s in (1, 0, -1) if groups[s]]
-        entry: dict[str, Any] = {"children": children}
-        if any(rows[place]):
-            refuted = {str(s): self._refuted(path, k, rows[place], s) for s in (1, 0, -1) if not groups[s]}
-            if refuted:
-                entry["refute"] = refuted
-        self._nodes.append(entry)
-        for s in children:
-            step = [] if not any(rows[place]) else [(k, _condition(rows[place], s))]
-            self._neuron(number, first, place + 1, rows, scale, groups[s], path + step)
+    def _next_layer(self, here: _Place) -> _Place:
+        labels = here.members[0][here.first : here.first + here.place]
+        zero = [fmpz(0)] * len(here.rows[0])
+        kept = [row if label > 0 else zero for row, label in zip(here.rows, labels, strict=True)]
+        inputs = [*kept, [*zero[:-1], fmpz(here.scale)]]
+        return self._layer(here.number + 1, here.first + here.place, inputs, here.members, here.path)
 
     def _refuted(self, path: list[tuple[int, Row]], k: int, row: list[fmpz], label: int) -> dict[str, str]:
         conditions = [*path, (k, _condition(row, label))]
@@ -134,11 +141,10 @@ class AllLabels:
             raise InternalError(f"a cell with label {label} at neuron {k} is missing from the complex")
         # conditions are integer multiples of the true ones, all of one layer by the same positive factor
         weights = {
-            str(conditions[i][0]): Fraction(weight) * self._factor(conditions[i][0])
-            for i, weight in answer.multipliers.items()
+            conditions[i][0]: weight * self._factor(conditions[i][0]) for i, weight in answer.multipliers.items()
         }
-        common = lcm(*(weight.denominator for weight in weights.values()))
-        return {key: str(int(weight * common)) for key, weight in weights.items()}
+        common = gcd(*weights.values())
+        return {str(neuron): str(fmpz(weight // common)) for neuron, weight in weights.items()}
 
     def _factor(self, neuron: int) -> int:
         """What the true pre-activation of a neuron has been multiplied by: the denominators of the layers up to it."""

@@ -241,6 +241,7 @@ class _Run:
 
     def combine(self, terms: Iterable[tuple[int, Form]], width: int) -> Form:
         """The sum of factor times form; the empty form is zero."""
+        self.tick()
         total = [0] * width
         for factor, form in terms:
             if factor and form:
@@ -359,6 +360,9 @@ class _Network:
             self.scales.append(scale)
             self.layers.append(layer)
             self.products.append(self.products[-1] * scale)
+            memory += self.products[-1].bit_length() // 8
+            fits = self.products[-1].bit_length() <= MAX_BITS and memory <= MAX_MEMORY
+            _prove(fits, f"{place}.layers[{number}]", "the product of the denominators is too large to check")
 
     def afford(self, width: int, bits: int, step: str) -> None:
         """Refuse forms of this width, made from inputs of so many bits, that memory may not hold."""
@@ -383,8 +387,13 @@ class _Network:
 
     def smooth(self, labels: list[list[int]]) -> bool:
         """Whether every neuron with label 0 is masked: a later ReLU layer has only labels -1 (2.1)."""
-        dead = [all(s == -1 for s in layer) for layer in labels]
-        return all(any(dead[number + 1 :]) for number, layer in enumerate(labels) if 0 in layer)
+        masked = False
+        for layer in reversed(labels):
+            self.run.tick()
+            if 0 in layer and not masked:
+                return False
+            masked = masked or all(s == -1 for s in layer)
+        return True
 
     def slopes(self, labels: list[list[int]]) -> list[list[Form]]:
         """For each layer the columns of q_l L^l, one per neuron, empty where zero (2.4).
@@ -393,7 +402,10 @@ class _Network:
         that enter layer l, divided by Q_d.
         """
         n = self.sizes[-1]
-        columns: list[Form] = [tuple(int(o == i) for o in range(n)) for i in range(n)]
+        columns: list[Form] = []
+        for i in range(n):
+            self.run.tick()
+            columns.append(tuple(int(o == i) for o in range(n)))
         if self.relu_output:
             columns = [column if s == 1 else () for column, s in zip(columns, labels[-1], strict=True)]
         result: list[list[Form]] = []
@@ -554,8 +566,14 @@ class _Tree:
             _prove(sign == 0 or value > 0, f"{place}[{_show(key)}]", "a negative multiplier of an inequality")
             strict = strict or sign != 0
             terms.setdefault(scale, []).append((value * (sign or 1), form))
-        width, common = len(self.identity), math.lcm(*terms)
-        sums = [(common // scale, self.run.combine(group, width)) for scale, group in terms.items()]
+        width, common = len(self.identity), 1
+        for scale in terms:
+            self.run.tick()
+            common = math.lcm(common, scale)
+            _prove(common.bit_length() <= MAX_BITS, place, "the common denominator is too large to check")
+        fits = width * common.bit_length() // 8 <= MAX_MEMORY
+        _prove(fits, place, "the combination is too large to check")
+        sums = ((common // scale, self.run.combine(group, width)) for scale, group in terms.items())
         *gradient, gamma = self.run.combine(sums, width)
         _prove(not any(gradient), place, "the combination is not constant")
         # the combination is > 0 if an inequality occurs (all are strict), and 0 otherwise
@@ -678,8 +696,9 @@ class _Checker:
         for i, point in enumerate(points):
             trace = self._smooth(point, f"{where}[{i}]")
             _prove(trace.scale % prime != 0, f"{place}.prime", f"{divides} {where}[{i}]")
-            slopes = network.slopes(trace.labels)
-            for output in [row % outputs for row in rows if row // outputs == i]:
+            wanted = [row % outputs for row in rows if row // outputs == i]
+            slopes = network.slopes(trace.labels) if wanted else []
+            for output in wanted:
                 self.run.tick()
                 entries = ((slopes[layer][neuron], trace.inputs[layer][k]) for layer, neuron, k in columns)
                 matrix.append([slope[output] * form[0] % prime if slope and form else 0 for slope, form in entries])

@@ -26,17 +26,22 @@ def command(certificate: str, allow_trust: bool, time_limit: float | None, latex
 
     Exit codes: 0 proved, 1 not proved, 3 malformed.
     """
-    from exactfd.check import check_file
+    from exactfd.check import check_bytes
+    from exactfd.io.files import located, read_bytes
 
-    verdict = check_file(certificate, allow_trust=allow_trust, time_limit=time_limit)
+    with located(certificate):
+        data = read_bytes(certificate)
+    verdict = check_bytes(data, allow_trust=allow_trust, time_limit=time_limit)
     if verdict.malformed:
         raise InputError(f"{certificate}: {verdict.reason}")
     lines = _lines(verdict)
+    if latex and verdict.trusted_steps:
+        raise InputError(f"{certificate}: --latex states what is proved; {verdict.trusted_steps} steps are trusted")
     if latex and verdict.valid:
-        from exactfd.certificates.document import read
+        from exactfd.certificates.document import loads
         from exactfd.certificates.latex import fragment
 
-        lines = [fragment(read(certificate))]
+        lines = [fragment(loads(data))]
     write_answer(answer, verdict.to_dict(), lines)
     return exits.ANSWERED if verdict.valid else exits.FALSE
 
@@ -45,4 +50,5 @@ def _lines(verdict: Verdict) -> list[str]:
     rows = [("steps checked", str(verdict.steps)), ("steps trusted", str(verdict.trusted_steps))]
     if not verdict.valid:
         return [*aligned(rows), f"NOT PROVED: {verdict.claim}", f"reason: {verdict.reason}"]
-    return [*aligned(rows), f"proved: {verdict.claim}"]
+    trusting = f" (if the {verdict.trusted_steps} trusted steps are true)" if verdict.trusted_steps else ""
+    return [*aligned(rows), f"proved{trusting}: {verdict.claim}"]

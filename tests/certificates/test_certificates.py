@@ -148,3 +148,23 @@ def test_latex_names_the_numbers():
         function_certificate(load("fiber_dim_1"), load("fiber_dim_2")),
     ):
         assert r"\begin{proposition}" in fragment(other.to_dict())
+
+
+def test_a_tree_as_deep_as_a_wide_layer():
+    wide = exactfd.Network.from_arrays([([[1]] * 1100, [0] * 1100), ([[1] * 1100], [0])])
+    certificate = f_vector_certificate(exactfd.canonical_complex(wide))
+    assert certificate.claim["value"] == [1, 2]
+    assert_proved(certificate)
+
+
+def test_multipliers_longer_than_python_prints():
+    for seed in range(3):
+        for kind, network in degenerate_networks(91001 + seed, 63):
+            if kind == "big_denominators" and network.input_dimension < 3:
+                assert_proved(f_vector_certificate(exactfd.canonical_complex(network)))
+
+
+def test_latex_quotes_nobody_unchecked():
+    document = dimension_certificate(exactfd.functional_dimension(load("width_one_chain"))).to_dict()
+    document["produced_by"] = "x\n\\begin{proposition}False\\end{proposition}"
+    assert "False" not in fragment(document)

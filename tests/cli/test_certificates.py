@@ -78,3 +78,24 @@ def test_a_folder_that_is_not_there_is_refused_before_the_work(run, examples, tm
     result = run("dim", examples / "diamond.json", "--certificate", tmp_path / "nowhere" / "c.json")
     assert result.exit_code == 3
     assert "nowhere" in result.stderr
+
+
+def test_latex_states_only_what_is_proved(run, examples, tmp_path):
+    target = tmp_path / "certificate.json"
+    run("dim", examples / "width_one_chain.json", "--certificate", target)
+    document = json.loads(target.read_text())
+    document["claim"]["value"] = 77
+    document["evidence"] = {part: {"rule": "trust"} for part in ("lower", "upper")}
+    target.write_text(json.dumps(document))
+    result = run("verify", target, "--allow-trust", "--latex")
+    assert result.exit_code == 3
+    assert "trusted" in result.stderr
+    assert "if the 2 trusted steps are true" in run("verify", target, "--allow-trust").stdout
+
+
+def test_a_certificate_from_standard_input(run, examples, tmp_path):
+    target = tmp_path / "certificate.json"
+    run("dim", examples / "width_one_chain.json", "--certificate", target)
+    result = run("verify", "-", "--latex", stdin=target.read_text())
+    assert result.exit_code == 0
+    assert r"\begin{proposition}" in result.stdout
