@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from exactfd.budget import Budget
+    from exactfd.certificates import (
+        batch_certificate,
+        dimension_certificate,
+        f_vector_certificate,
+        function_certificate,
+        top_cells_certificate,
+    )
+    from exactfd.check import check_file
     from exactfd.dimension import BatchResult, DimensionResult, batch_functional_dimension, functional_dimension
     from exactfd.errors import BudgetExceeded, ExactFDError, InputError, MissingExtraError, NonSmoothPointError
     from exactfd.geometry.complex import CanonicalComplex, Cell, canonical_complex
@@ -47,6 +55,12 @@ _HOME = {
     "DimensionResult": "exactfd.dimension",
     "BatchResult": "exactfd.dimension",
     "plot_complex": "exactfd.plot",
+    "batch_certificate": "exactfd.certificates",
+    "dimension_certificate": "exactfd.certificates",
+    "f_vector_certificate": "exactfd.certificates",
+    "function_certificate": "exactfd.certificates",
+    "top_cells_certificate": "exactfd.certificates",
+    "check_file": "exactfd.check",
     "Budget": "exactfd.budget",
     "ExactFDError": "exactfd.errors",
     "InputError": "exactfd.errors",
@@ -75,6 +89,12 @@ __all__ = [
     "DimensionResult",
     "BatchResult",
     "plot_complex",
+    "batch_certificate",
+    "dimension_certificate",
+    "f_vector_certificate",
+    "function_certificate",
+    "top_cells_certificate",
+    "check_file",
     "Budget",
     "ExactFDError",
     "InputError",

@@ -207,7 +207,7 @@ def _interrupted(
         with suppress(BudgetExceeded):
             smooth = partial[smooth_mask(partial, network.relu_widths)]
             search.add_cells(smooth, stop_at=network.upper_bound, budget=Budget(time_limit=_GRACE))
-    method = "some cells; the upper bound is D'"
+    method = f"{'all cells found, not all used' if complete else 'some cells'}; the upper bound is D'"
     limit = None if search.rank == network.upper_bound else str(error)  # proved all the same
     return _result(network, search, network.upper_bound, method, cells, complete, limit=limit)
 
@@ -323,8 +323,9 @@ def batch_functional_dimension(
 ) -> BatchResult:
     """Exact rank of the Jacobian of ``Ev_Z`` for a batch ``Z`` of smooth rational points.
 
-    ``algorithm="auto"`` proves the rank by a nonzero minor modulo a prime and by verified kernel vectors;
-    ``"flint"`` eliminates the exact matrix over Q (slower, independent).
+    ``algorithm="auto"`` proves the rank by a nonzero minor modulo a prime and by verified kernel vectors, or, where the
+    batch has fewer rows than the parameter has free columns, by elimination over Q; ``"flint"`` always eliminates the
+    exact matrix over Q.
 
     Raises ``NonSmoothPointError`` naming a point that is not parametrically smooth, ``ShapeError`` on a point of the
     wrong dimension. Source: arXiv 2209.04036, Definition 3.6.
@@ -368,6 +369,10 @@ def _proved_batch_rank(
             return search, exact.rank(jacobian(network, rows)), "elimination over Q"
         if search.rank == most:
             return search, most, "a minor modulo a prime meets the theoretical bound"
+        if len(rows) * network.output_dimension < len(
+            search.columns
+        ):  # few rows: their relations are fewer than kernel
+            return search, exact.rank(jacobian(network, rows)), "elimination over Q"
         if search.annihilates(search.kernel(), labels, rows):
             return search, search.rank, "a minor modulo a prime meets a verified kernel"
 
