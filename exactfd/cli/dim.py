@@ -33,11 +33,17 @@ if TYPE_CHECKING:
     show_default=True,
     help="How to enumerate cells when sample points do not settle it.",
 )
+@click.option("--kernel", is_flag=True, help="Also print the known kernel directions: scaling ones, then hidden ones.")
 @budget_options
 @certificate_option
 @answer_options
 def command(
-    source: Source, algorithm: Any, make_budget: Callable[[], Budget], certificate: str | None, answer: Answer
+    source: Source,
+    algorithm: Any,
+    kernel: bool,
+    make_budget: Callable[[], Budget],
+    certificate: str | None,
+    answer: Answer,
 ) -> int:
     """Functional dimension of the parameter, proved, or the bounds that the budget left.
 
@@ -46,17 +52,21 @@ def command(
     budget = make_budget()
     network = source.load()
     from exactfd.dimension import functional_dimension
+    from exactfd.rationals import format_rational
 
     with reporting(quiet=answer.quiet) as progress:
         result = functional_dimension(network, algorithm=algorithm, budget=budget, progress=progress)
         document = {**result.to_dict(), "rounded_to": source.rounded_to}
+        if kernel:
+            document["kernel"] = [[format_rational(entry) for entry in vector] for vector in result.kernel]
         if certificate is not None:
             from exactfd.certificates import dimension_certificate
 
             # no budget for a result that a budget has cut short: its certificate needs no further cells
             written = dimension_certificate(result, budget=None if result.limit else budget, progress=progress)
             document["certificate"] = {"file": certificate, "bytes": written.save(certificate)}
-    write_answer(answer, document, [*_lines(result, source.rounded_to), *certificate_line(document)])
+    directions = [f"kernel: ({', '.join(vector)})" for vector in document.get("kernel", [])]
+    write_answer(answer, document, [*directions, *_lines(result, source.rounded_to), *certificate_line(document)])
     return exits.ANSWERED if result.limit is None else exits.BUDGET
 
 

@@ -99,3 +99,12 @@ def test_a_certificate_from_standard_input(run, examples, tmp_path):
     result = run("verify", "-", "--latex", stdin=target.read_text())
     assert result.exit_code == 0
     assert r"\begin{proposition}" in result.stdout
+
+
+def test_the_kernel_of_example_1_1(answer, run, examples):
+    found = answer("dim", examples / "glmw_example_1-1.json", "--kernel")
+    assert sorted(found["kernel"]) == [
+        ["0", "0", "-1", "4", "0", "-1", "0"],
+        ["2", "-5", "0", "0", "-1", "0", "0"],
+    ]
+    assert "kernel: (2, -5, 0, 0, -1, 0, 0)" in run("dim", examples / "glmw_example_1-1.json", "--kernel").stdout
