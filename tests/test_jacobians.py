@@ -1,0 +1,82 @@
+"""Every way to write down the Jacobian, entry by entry, against forward differentiation in plain fractions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import exactfd
+from exactfd.jacobians import ModularNetwork, float_jacobian, symbolic_cell
+from exactfd.linalg import modular
+from exactfd.rationals import to_fmpq
+from oracles import fractions_net
+from strategies import degenerate_networks
+
+
+def cases(seed, count):
+    """Networks with a point inside each of a few smooth open cells, and the oracle's rows there."""
+    for _, network in degenerate_networks(seed, count):
+        layers, activation = network.to_fractions(), network.output_activation
+        cells = exactfd.split_cells(network)
+        for labels, point in list(zip(cells.labels.tolist(), cells.points, strict=True))[:3]:
+            if fractions_net.is_smooth(layers, activation, labels):
+                yield network, tuple(labels), point, fractions_net.jacobian(layers, activation, [point])
+
+
+def fractions(matrix):
+    return [[Fraction(int(e.p), int(e.q)) for e in row] for row in matrix.tolist()]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_exact_rows_at_points_and_on_cells(seed):
+    seen = 0
+    for network, labels, point, expected in cases(300 + seed, 21):
+        assert fractions(exactfd.jacobian(network, [point])) == expected
+        table = fractions(exactfd.cell_jacobian(network, labels))
+        size, weights = len(point) + 1, [*point, Fraction(1)]
+        for output, row in enumerate(expected):  # coefficient rows, combined with (x, 1)
+            part = table[output * size : (output + 1) * size]
+            combined = [sum(w * r[j] for w, r in zip(weights, part, strict=True)) for j in range(len(row))]
+            assert combined == row
+        seen += 1
+    assert seen > 20
+
+
+def test_rows_modulo_a_prime():
+    prime = next(modular.primes())
+    for network, labels, point, expected in cases(310, 21):
+        reduced = ModularNetwork.reduce(network, prime)
+        if reduced is None:
+            continue
+        table = reduced.point_rows(np.array([labels], dtype=np.int8), [[to_fmpq(x) for x in point]])
+        wanted = [[e.numerator * pow(e.denominator, -1, prime) % prime for e in row] for row in expected]
+        assert (table.astype(np.int64) % prime).tolist() == wanted
+        cell = reduced.cell_rows(np.array([labels], dtype=np.int8)).astype(np.int64) % prime
+        exact = fractions(exactfd.cell_jacobian(network, labels))
+        assert cell.tolist() == [[e.numerator * pow(e.denominator, -1, prime) % prime for e in row] for row in exact]
+
+
+def test_float_rows_are_the_exact_ones_rounded():
+    rng = np.random.default_rng(7)
+    layers = [
+        (rng.standard_normal((5, 3)), rng.standard_normal(5)),
+        (rng.standard_normal((4, 5)), rng.standard_normal(4)),
+    ]
+    network = exactfd.Network([*layers, (rng.standard_normal((2, 4)), rng.standard_normal(2))])
+    points = [[Fraction(int(x), 8) for x in row] for row in rng.integers(-20, 20, (12, 3))]
+    exact = fractions_net.jacobian(network.to_fractions(), "identity", points)
+    np.testing.assert_allclose(float_jacobian(network, points), np.array(exact, dtype=float), rtol=1e-12, atol=1e-13)
+
+
+def test_symbolic_rows_at_the_parameter():
+    for network, labels, point, expected in list(cases(320, 12))[:12]:
+        if network.parametric_dimension > 30:
+            continue
+        cell = symbolic_cell(network, labels)
+        values = dict(zip(cell.parameters, network.theta(), strict=True))
+        values.update(zip(cell.inputs, point, strict=True))
+        table = cell.jacobian.subs(values).tolist()
+        assert [[Fraction(int(e.p), int(e.q)) for e in row] for row in table] == expected
+        assert "frac" not in cell.latex()
