@@ -364,7 +364,7 @@ NETS = {
     "three outputs": Net([[1, 2], [-1, "1/2"]], [[1, 1, 0], ["1/3", -1, 1], [0, 2, -1]]),
     "two inputs, three outputs": Net([[1, -1, "1/2"]], [[1, 0], [-2, 1], [1, "-1/5"]], relu=True),
     # denominators that no float holds, different ones in the two layers
-    "long": Net([[Fraction(1, 3**40), 1], [-1, Fraction(7, 3**41)]], [[1, Fraction(1, 5**31), "-1/2"]], relu=True),
+    "long": Net([[1 + Fraction(1, 3**40), 0]], [[1 + Fraction(1, 5**31), Fraction(1, 7)]], relu=True),
     "affine": Net([[1, 2, 3]]),
     "always zero": Net([[1, 0]], [[1, 0], [-1, 0]], [[0, 0, 0], [1, 1, 0]], [[1, 1, 0]]),
 }

@@ -535,3 +535,15 @@ def test_trust_is_counted_and_refused(document: dict[str, Any]) -> None:
         assert not check_document(half, allow_trust=True).valid
         half["digest"] = "0" * 64
         assert check_document(half, allow_trust=True).reason.startswith("digest: ")
+
+
+def test_multipliers_that_only_a_float_would_accept() -> None:
+    document = plain.top_cells(NETS["long"])
+    proved(document)
+    multipliers = document["evidence"]["tree"][1]["refute"]["-1"]
+    for key, value in list(multipliers.items()):
+        assert int(value) > 2**70
+        for change in (-1, 1):
+            multipliers[key] = str(int(value) + change)
+            refused(document, "evidence.tree[1].refute['-1']: the combination is not constant")
+        multipliers[key] = value
