@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from exactfd.batches import BatchResult, batch_functional_dimension
     from exactfd.budget import Budget
     from exactfd.certificates import (
         batch_certificate,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
         top_cells_certificate,
     )
     from exactfd.check import check_file
-    from exactfd.dimension import BatchResult, DimensionResult, batch_functional_dimension, functional_dimension
+    from exactfd.dimension import DimensionResult, functional_dimension
     from exactfd.errors import BudgetExceeded, ExactFDError, InputError, MissingExtraError, NonSmoothPointError
     from exactfd.geometry.complex import CanonicalComplex, Cell, canonical_complex
     from exactfd.geometry.location import Location, locate
@@ -51,9 +52,9 @@ _HOME = {
     "float_jacobian": "exactfd.jacobians",
     "symbolic_cell": "exactfd.jacobians",
     "functional_dimension": "exactfd.dimension",
-    "batch_functional_dimension": "exactfd.dimension",
+    "batch_functional_dimension": "exactfd.batches",
     "DimensionResult": "exactfd.dimension",
-    "BatchResult": "exactfd.dimension",
+    "BatchResult": "exactfd.batches",
     "plot_complex": "exactfd.plot",
     "batch_certificate": "exactfd.certificates",
     "dimension_certificate": "exactfd.certificates",

@@ -50,17 +50,20 @@ class Budget:
         """Wall-clock seconds since the budget was made."""
         return time.monotonic() - self._start
 
-    def check(self, *, cells: int = 0) -> None:
-        """Raise ``BudgetExceeded`` when a limit has run out; cheap enough for once per batch of work."""
+    def check(self, *, cells: int = 0, bytes_needed: int = 0) -> None:
+        """Raise ``BudgetExceeded`` when a limit has run out, or would with so many bytes more; cheap enough for once
+        per batch of work.
+        """
         if self.max_cells is not None and cells > self.max_cells:
             raise BudgetExceeded(f"more than {self.max_cells} cells (--max-cells); at least {cells} exist")
         if self.time_limit is not None and self.seconds > self.time_limit:
             raise BudgetExceeded(f"the time limit of {self.time_limit:g} s ran out (--time-limit)")
         if self.memory_limit is not None:
-            used = peak_memory()
+            used = max(peak_memory(), current_memory() + bytes_needed)
             if used > self.memory_limit:
                 raise BudgetExceeded(
-                    f"{used >> 20} MiB of memory used, the limit is {self.memory_limit >> 20} MiB (--memory-limit)"
+                    f"{used >> 20} MiB of memory {'needed' if bytes_needed else 'used'}, the limit is "
+                    f"{self.memory_limit >> 20} MiB (--memory-limit)"
                 )
 
 
@@ -68,3 +71,12 @@ def peak_memory() -> int:
     """Peak resident memory of this process in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def current_memory() -> int:
+    """Resident memory of this process in bytes; its peak where the system does not say."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except (OSError, ValueError, IndexError):
+        return peak_memory()

@@ -178,11 +178,14 @@ class ModularNetwork:
             layers.append(table)
         return cls(network, prime, tuple(layers))
 
-    def cell_rows(self, labels: SignArray) -> FloatArray:
-        """Coefficient rows of many cells modulo the prime: ``m n_d (n_0 + 1) x D``."""
-        size = self.network.input_dimension + 1
-        inputs = np.broadcast_to(np.eye(size), (len(labels), size, size))
-        return self._rows(labels, inputs)
+    def cell_rows(self, labels: SignArray, coefficients: range | None = None) -> FloatArray:
+        """Coefficient rows of many cells modulo the prime: ``m n_d (n_0 + 1) x D``; or some of the ``n_0 + 1``
+        coefficients alone.
+        """
+        inputs = np.eye(self.network.input_dimension + 1)
+        if coefficients is not None:
+            inputs = inputs[:, coefficients.start : coefficients.stop]
+        return self._rows(labels, np.broadcast_to(inputs, (len(labels), *inputs.shape)))
 
     def point_rows(self, labels: SignArray, points: Sequence[Sequence[fmpq]]) -> FloatArray | None:
         """Jacobian rows at many points modulo the prime: ``m n_d x D``; ``None`` when the prime divides a

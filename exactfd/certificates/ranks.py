@@ -10,14 +10,16 @@ import numpy as np
 from flint import fmpq, fmpz
 
 from exactfd import rationals
+from exactfd.batches import BatchResult
 from exactfd.budget import Budget, Progress, silent
 from exactfd.certificates.document import Certificate, sparse, texts
 from exactfd.certificates.trees import open_tree
-from exactfd.dimension import COMPLEX_DIMENSION, BatchResult, DimensionResult, sampled_cells
+from exactfd.dimension import COMPLEX_DIMENSION, DimensionResult, sampled_cells
 from exactfd.errors import InternalError
 from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.splitting import split_cells
+from exactfd.kernels import kernel
 from exactfd.network import Network
 from exactfd.rankproof import RankSearch
 
@@ -26,29 +28,33 @@ Labels = tuple[int, ...]
 
 
 def batch_certificate(result: BatchResult) -> Certificate:
-    """Certificate that the rank of ``J Ev_Z`` is exactly ``result.rank``, from the search that found it."""
+    """Certificate that the rank of ``J Ev_Z`` is exactly ``result.rank``, or at least ``result.lower`` where the result
+    is not proved, from the search that found it.
+    """
     network, points = result.network, result.batch
     claim = {
         "quantity": "batch_rank",
-        "relation": "==",
-        "value": result.rank,
+        "relation": "==" if result.status == "proved" else ">=",
+        "value": result.lower,
         "points": [texts(point) for point in points],
     }
     search = _full_rank_search(network, result)
-    lower = {"rule": "minor", **_minor(search, search.flat_pivot_rows())}
+    lower = {"rule": "minor", **_minor(search, search.space.pivot_rows)}
+    if result.status != "proved":
+        return Certificate(network, claim, {"lower": lower})
     if result.rank == len(points) * network.output_dimension:
         upper: dict[str, Any] = {"rule": "size"}
     elif result.rank == network.upper_bound:
         upper = {"rule": "theory"}
     else:
-        upper = {"rule": "kernel", **_kernel(search, search.kernel())}
+        upper = {"rule": "kernel", **_kernel(search, kernel(search))}
     return Certificate(network, claim, {"lower": lower, "upper": upper})
 
 
 def _full_rank_search(network: Network, result: BatchResult) -> RankSearch:
     """A search whose prime shows the whole rank (another prime where the first one hid a pivot)."""
     search, skip = result.search, 0
-    while search.rank < result.rank:
+    while search.rank < result.lower:
         search = RankSearch.start(network, skip=skip)
         search.add_points(result.labels, result.batch)
         skip += 1
@@ -130,7 +136,7 @@ def _points_of_pivots(
     """``n_0 + 1`` affinely independent points in each cell that contributed a pivot: they span its coefficient rows."""
     labels = search.labels()
     points: list[tuple[Point, Labels]] = []
-    for item in sorted({item for item, _ in search.pivot_rows()}):
+    for item in sorted({row.item for row in search.pivot_rows()}):
         tuple_ = tuple(labels[item].tolist())
         centre = find(tuple_)
         points.append((centre, tuple_))
@@ -163,7 +169,7 @@ def _lower(network: Network, search: RankSearch, points: Sequence[tuple[Point, L
             at_points = None
         skip += 1
     outputs = network.output_dimension
-    rows = at_points.flat_pivot_rows()
+    rows = at_points.space.pivot_rows
     kept = sorted({row // outputs for row in rows})
     place = {point: number for number, point in enumerate(kept)}
     renumbered = [place[row // outputs] * outputs + row % outputs for row in rows]

@@ -164,6 +164,23 @@ def budget_options(function: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
+def limit_options(function: F) -> F:
+    """``--time-limit --memory-limit`` alone, passed on as ``make_budget``."""
+
+    @click.option("--time-limit", type=seconds, metavar="TIME", help="Give up after TIME (30, 5m, 2h).")
+    @click.option("--memory-limit", type=size, metavar="SIZE", help="Give up beyond SIZE of memory (500M, 2G).")
+    @functools.wraps(function)
+    def wrapped(*args: Any, time_limit: float | None, memory_limit: int | None, **others: Any) -> Any:
+        def make_budget() -> Budget:
+            from exactfd.budget import Budget
+
+            return Budget(time_limit=time_limit, memory_limit=memory_limit)
+
+        return function(*args, make_budget=make_budget, **others)
+
+    return wrapped  # type: ignore[return-value]  # as in network_options
+
+
 @dataclass(frozen=True)
 class Answer:
     """Where the answer goes and in which form."""

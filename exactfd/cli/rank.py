@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from exactfd.cli import exits
-from exactfd.cli.options import Answer, Source, answer_options, certificate_option, network_options
+from exactfd.cli.options import (
+    Answer,
+    Source,
+    answer_options,
+    certificate_option,
+    limit_options,
+    network_options,
+)
 from exactfd.cli.output import aligned, certificate_line, shape, write_answer
+from exactfd.cli.progress import reporting
 
 if TYPE_CHECKING:
-    from exactfd.dimension import BatchResult
+    from exactfd.batches import BatchResult
+    from exactfd.budget import Budget
 
 
 @click.command("rank", short_help="Rank of the Jacobian on a batch of points.")
@@ -26,31 +36,44 @@ if TYPE_CHECKING:
     show_default=True,
     help="auto: a minor modulo a prime and a verified kernel; flint: elimination over Q.",
 )
+@limit_options
 @certificate_option
 @answer_options
-def command(source: Source, points: str, algorithm: Any, certificate: str | None, answer: Answer) -> int:
-    """Exact rank of the Jacobian of the network on a batch of points, with the float rank beside it."""
+def command(
+    source: Source,
+    points: str,
+    algorithm: Any,
+    make_budget: Callable[[], Budget],
+    certificate: str | None,
+    answer: Answer,
+) -> int:
+    """Exact rank of the Jacobian of the network on a batch of points, with the float rank beside it.
+
+    A certificate of bounds proves the lower one.
+    """
     if source.net == points == "-":
         raise click.UsageError("NET and --points cannot both be standard input")
     from exactfd import io
 
+    budget = make_budget()
     network = source.load()
     batch = io.load_points(points, dimension=network.input_dimension)
-    from exactfd.dimension import batch_functional_dimension
+    from exactfd.batches import batch_functional_dimension
 
-    result = batch_functional_dimension(network, batch, algorithm=algorithm)
-    if not result.float_agrees and not answer.quiet:
+    with reporting(quiet=answer.quiet) as progress:
+        result = batch_functional_dimension(network, batch, algorithm=algorithm, budget=budget, progress=progress)
+        document = {**result.to_dict(), "rounded_to": source.rounded_to}
+        if certificate is not None:
+            from exactfd.certificates import batch_certificate
+
+            document["certificate"] = {"file": certificate, "bytes": batch_certificate(result).save(certificate)}
+    if result.float_agrees is False and not answer.quiet:
         click.echo(
             f"exactfd: warning: float64 singular values give rank {result.float_rank}; the exact rank is {result.rank}",
             err=True,
         )
-    document = {**result.to_dict(), "rounded_to": source.rounded_to}
-    if certificate is not None:
-        from exactfd.certificates import batch_certificate
-
-        document["certificate"] = {"file": certificate, "bytes": batch_certificate(result).save(certificate)}
     write_answer(answer, document, [*_lines(result, source.rounded_to), *certificate_line(document)])
-    return exits.ANSWERED
+    return exits.ANSWERED if result.limit is None else exits.BUDGET
 
 
 def _lines(result: BatchResult, rounded_to: str | None) -> list[str]:
@@ -62,9 +85,20 @@ def _lines(result: BatchResult, rounded_to: str | None) -> list[str]:
         ("points", str(result.points)),
         ("method", result.method),
         ("rank modulo a prime", str(result.modular_rank)),
-        ("float64 rank", f"{result.float_rank} ({'agrees' if result.float_agrees else 'WRONG'})"),
-        ("rank of the NTK Gram matrix", str(result.ntk_rank)),
     ]
+    if result.float_rank is not None:
+        agrees = {True: "agrees", False: "WRONG", None: "the exact rank is not known"}[result.float_agrees]
+        rows.append(("float64 rank, columns scaled", f"{result.float_rank} ({agrees})"))
+    if result.ntk_rank is not None:
+        rows.append(("rank of the NTK Gram matrix", str(result.ntk_rank)))
     if rounded_to is not None:
         rows.insert(3, ("rounded to", f"multiples of {rounded_to}"))
-    return [*aligned(rows), f"rank J Ev_Z(theta) = {result.rank} (proved) on {result.points} points"]
+    return [*aligned(rows), verdict(result)]
+
+
+def verdict(result: BatchResult) -> str:
+    """The answer in one line."""
+    where = f"on {result.points} points"
+    if result.rank is not None:
+        return f"rank J Ev_Z(theta) = {result.rank} (proved) {where}"
+    return f"{result.lower} <= rank J Ev_Z(theta) <= {result.upper} (bounds: {result.limit}) {where}"

@@ -7,7 +7,7 @@ prime is nonzero. Residues are the integers nearest to zero, held in float64, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 #: Primes are below this.
 LIMIT = 2**23
 _BLOCK = 256  # rows eliminated together
+_PIECES = 1 << 20  # entries of a table of pieces that is held as floats at once
 _CHUNK = 256  # inner terms of one exact product: 256 (2^22 + 2)^2 < 2^53
 
 
@@ -58,6 +59,9 @@ def multiply(left: FloatArray, right: FloatArray, prime: int) -> FloatArray:
 class RowSpace:
     """Row space modulo a prime that grows as rows come in; remembers which rows made it grow.
 
+    Kept as a reduced basis: the identity on the pivot columns, and a table on the other ("free") columns alone, which
+    is all that an elimination touches and shrinks as the rank approaches the number of columns.
+
     Parameters
     ----------
     columns
@@ -72,7 +76,8 @@ class RowSpace:
         self.pivot_columns: list[int] = []
         self.pivot_rows: list[int] = []  # numbers of the rows given so far, in order of arrival
         self.seen = 0
-        self._basis: FloatArray = np.zeros((0, columns))  # reduced: identity on the pivot columns
+        self.free_columns = np.arange(columns)
+        self.tail: FloatArray = np.zeros((0, columns))  # rows: pivots in order of arrival; columns: free_columns
 
     @property
     def rank(self) -> int:
@@ -86,27 +91,34 @@ class RowSpace:
         for start in range(0, len(rows), _BLOCK):
             if self.rank == self.columns:
                 break
-            block = self._reduced(rows[start : start + _BLOCK], self.pivot_columns, self._basis)
-            basis, new_rows, new_columns = self._eliminate(block)
+            block = rows[start : start + _BLOCK]
+            reduced = block[:, self.free_columns]
+            if self.rank:
+                reduced = reduce(reduced - multiply(block[:, self.pivot_columns], self.tail, self.prime), self.prime)
+            alive = np.flatnonzero(reduced.any(axis=1))
+            basis, new_rows, new_columns = self._eliminate(reduced[alive])
             if new_rows:
-                self._basis = np.concatenate([self._reduced(self._basis, new_columns, basis), basis])
-                self.pivot_rows += [first + start + i for i in new_rows]
-                self.pivot_columns += new_columns
+                self.pivot_rows += [first + start + int(alive[i]) for i in new_rows]
+                self._extend(basis, new_columns)
         return self.rank - before
 
-    def _reduced(self, rows: FloatArray, columns: list[int], basis: FloatArray) -> FloatArray:
-        """``rows`` minus their components along ``basis``, which is the identity on ``columns``."""
-        if not columns or not len(rows):
-            return rows
-        return reduce(rows - multiply(rows[:, columns], basis, self.prime), self.prime)
+    def _extend(self, basis: FloatArray, new: list[int]) -> None:
+        """Add a basis on the free columns that is the identity on the columns ``new`` of them."""
+        kept = np.delete(np.arange(len(self.free_columns)), new)
+        basis_tail, tail = basis[:, kept], self.tail[:, kept]
+        if len(tail):
+            tail = reduce(tail - multiply(self.tail[:, new], basis_tail, self.prime), self.prime)
+        self.tail = np.concatenate([tail, basis_tail])
+        self.pivot_columns += self.free_columns[new].tolist()
+        self.free_columns = self.free_columns[kept]
 
     def _eliminate(self, block: FloatArray) -> tuple[FloatArray, list[int], list[int]]:
         """Reduced basis of the rows of a block, by halves so that the work is in matrix products."""
         if len(block) > 1:
             half = len(block) // 2
             upper, upper_rows, upper_columns = self._eliminate(block[:half])
-            lower, lower_rows, lower_columns = self._eliminate(self._reduced(block[half:], upper_columns, upper))
-            basis = np.concatenate([self._reduced(upper, lower_columns, lower), lower])
+            lower, lower_rows, lower_columns = self._eliminate(self._cleared(block[half:], upper_columns, upper))
+            basis = np.concatenate([self._cleared(upper, lower_columns, lower), lower])
             return basis, upper_rows + [half + i for i in lower_rows], upper_columns + lower_columns
         column = int(np.argmax(block[0] != 0)) if len(block) else 0
         if not len(block) or block[0, column] == 0:
@@ -114,16 +126,53 @@ class RowSpace:
         inverse = pow(int(block[0, column]), -1, self.prime)
         return reduce(block * float(inverse), self.prime), [0], [column]
 
+    def _cleared(self, rows: FloatArray, columns: list[int], basis: FloatArray) -> FloatArray:
+        """``rows`` minus their components along ``basis``, which is the identity on ``columns``."""
+        if not columns or not len(rows):
+            return rows
+        return reduce(rows - multiply(rows[:, columns], basis, self.prime), self.prime)
+
     def kernel(self) -> ResidueArray:
-        """Basis of ``{k : row . k = 0 for all rows}`` modulo the prime, one vector a row, identity on the columns that
-        are no pivots (in increasing order).
+        """Basis of ``{k : row . k = 0 for all rows}`` modulo the prime, one vector a row, identity on the free columns
+        (in increasing order).
         """
-        free = np.setdiff1d(np.arange(self.columns), self.pivot_columns)
+        free = self.free_columns
         result = np.zeros((len(free), self.columns), dtype=np.int64)
         result[np.arange(len(free)), free] = 1
         if self.rank:
-            result[:, self.pivot_columns] = (-self._basis[:, free].T.astype(np.int64)) % self.prime
+            result[:, self.pivot_columns] = (-self.tail.T.astype(np.int64)) % self.prime
         return result
+
+
+class Integers:
+    """Long integers cut into 16-bit pieces, so that all of them are reduced modulo a prime by one matrix product."""
+
+    def __init__(self, values: Sequence[int]) -> None:
+        self._signs = np.array([-1.0 if value < 0 else 1.0 for value in values])
+        lengths = np.array([(value.bit_length() + 15) // 16 for value in values], dtype=np.int64)
+        self._groups: list[tuple[Any, Any]] = []  # indices; pieces, least first (uint16, as many for all in a group)
+        classes = np.frexp(np.maximum(lengths, 1) - 0.5)[1]  # lengths up to 1, 2, 4, 8, ...
+        for size in np.unique(classes).tolist():
+            indices = np.flatnonzero(classes == size)
+            data = b"".join(abs(values[i]).to_bytes(2 << size, "little") for i in indices.tolist())
+            self._groups.append((indices, np.frombuffer(data, dtype="<u2").reshape(len(indices), 1 << size)))
+
+    def modulo(self, prime: int) -> FloatArray:
+        """Residues as :func:`reduce` gives them, in the order of the values."""
+        result = np.empty(len(self._signs))
+        longest = max((pieces.shape[1] for _, pieces in self._groups), default=0)
+        powers = np.empty((longest, 1))
+        power = 1
+        for i in range(longest):
+            powers[i] = power
+            power = (power << 16) % prime
+        powers = reduce(powers, prime)
+        for indices, pieces in self._groups:
+            weights = powers[: pieces.shape[1]]
+            for start in range(0, len(indices), max(1, _PIECES // pieces.shape[1])):
+                part = slice(start, start + max(1, _PIECES // pieces.shape[1]))
+                result[indices[part]] = multiply(pieces[part].astype(np.float64), weights, prime)[:, 0]
+        return reduce(result * self._signs, prime)
 
 
 def rank(table: FloatArray, prime: int) -> int:

@@ -1,0 +1,61 @@
+"""Elimination modulo a prime and long integers modulo a prime, against FLINT and Python's own integers."""
+
+import numpy as np
+import pytest
+from flint import nmod_mat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exactfd.linalg import modular
+
+PRIME = next(modular.primes())
+
+
+def _table(seed: int) -> np.ndarray:
+    """A product of two thin matrices, perhaps with zero rows and repeated ones."""
+    rng = np.random.default_rng(seed)
+    rows, columns = rng.integers(1, 60, 2)
+    inner = rng.integers(0, min(rows, columns) + 1)
+    table = rng.integers(-3, 4, (rows, inner)) @ rng.integers(-3, 4, (inner, columns))
+    table[rng.random(rows) < 0.1] = 0
+    return np.concatenate([table, table[rng.random(rows) < 0.1]])
+
+
+def _rank(table: np.ndarray) -> int:
+    return int(nmod_mat(*table.shape, [int(x) % PRIME for x in table.ravel()], PRIME).rank())
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_row_space(seed):
+    table = _table(seed)
+    space = modular.RowSpace(table.shape[1], PRIME)
+    grown = [space.add(part.astype(float)) for part in np.array_split(table, 1 + seed % 4)]
+    assert space.rank == sum(grown) == _rank(table)
+    assert space.seen == len(table)
+    pivots = table[space.pivot_rows][:, space.pivot_columns]
+    assert _rank(pivots) == space.rank
+    kernel = space.kernel()
+    assert len(kernel) == table.shape[1] - space.rank == _rank(kernel)
+    assert not (table.astype(object) @ kernel.T.astype(object) % PRIME).any()
+
+
+def test_row_space_of_more_rows_than_one_block():
+    rng = np.random.default_rng(5)
+    table = rng.integers(-9, 10, (700, 40)) @ rng.integers(-9, 10, (40, 500))
+    space = modular.RowSpace(500, PRIME)
+    space.add(modular.reduce(table.astype(float), PRIME))
+    assert space.rank == 40
+    assert space.pivot_rows == list(range(40))  # the first independent rows
+    wide = modular.RowSpace(40, PRIME)
+    wide.add(modular.reduce(table[:, :40].astype(float), PRIME))
+    assert wide.rank == 40
+    assert wide.add(np.ones((3, 40))) == 0
+    assert wide.kernel().shape == (0, 40)
+
+
+@given(st.lists(st.integers() | st.integers(-(2**3000), 2**3000) | st.integers(-(2**17), 2**17), max_size=40))
+def test_long_integers(values):
+    found = modular.Integers(values).modulo(PRIME)
+    assert found.shape == (len(values),)
+    assert [int(x) % PRIME for x in found] == [value % PRIME for value in values]
+    assert (abs(found) <= PRIME / 2 + 2).all()

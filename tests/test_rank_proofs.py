@@ -1,0 +1,172 @@
+"""The pieces of a proof of a rank, against direct elimination; and what budgets leave."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from flint import fmpz_mat
+
+import exactfd
+from exactfd.batches import _whole_cells
+from exactfd.budget import Budget, peak_memory
+from exactfd.errors import BudgetExceeded
+from exactfd.jacobians import checked_points, smooth_labels
+from exactfd.kernels import annihilates, kernel
+from exactfd.linalg import exact
+from exactfd.rankproof import RankSearch
+from strategies import degenerate_networks
+
+
+def random_network(seed: int, architecture: tuple[int, ...]) -> exactfd.Network:
+    rng = np.random.default_rng(seed)
+    layers = [
+        (rng.standard_normal((n, m)) * np.sqrt(2 / m), rng.standard_normal(n) / 10) for m, n in pairwise(architecture)
+    ]
+    return exactfd.Network(layers)
+
+
+def batch_of(seed: int, network: exactfd.Network, count: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((count, network.input_dimension))
+
+
+@pytest.mark.parametrize("architecture", [(2, 6, 6, 1), (3, 4, 3), (1, 5, 4, 2), (2, 4, 4, 4, 1)])
+@pytest.mark.parametrize("count", [3, 12, 40, 150])
+def test_batches_that_miss_the_supremum(architecture, count):
+    """Deficits of every size: few points, clusters of points in one cell, many points."""
+    network = random_network(count, architecture)
+    points = batch_of(1, network, count)
+    points[count // 2 :] = points[: count - count // 2] + 2.0**-20  # pairs in one cell
+    result = exactfd.batch_functional_dimension(network, points)
+    assert result.status == "proved"
+    assert result.rank == exact.rank(exactfd.jacobian(network, points))
+    if result.proof is not None:
+        hidden, gauge = len(result.proof.vectors), len(result.search.gauge.columns)
+        left_out = len(result.proof.left_out)
+        assert network.parametric_dimension - gauge - hidden + left_out == result.rank
+        rows = exact.integer_rows(exactfd.jacobian(network, points))
+        rows = fmpz_mat([row for i, row in enumerate(rows.tolist()) if i not in set(result.proof.left_out)])
+        for vector in result.proof.vectors:
+            assert not any(entry != 0 for entry in (rows * fmpz_mat(len(vector), 1, vector)).entries())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_that_no_other_row_depends_on(seed):
+    network = random_network(seed, (2, 5, 4, 1))
+    points = batch_of(seed, network, 30)
+    search = RankSearch.start(network)
+    assert search.add_points(smooth_labels(network, checked_points(network, points)), checked_points(network, points))
+    rows = exact.integer_rows(exactfd.jacobian(network, points)).tolist()
+    whole = fmpz_mat(rows).rank()
+    alone = [i for i in range(len(rows)) if fmpz_mat(rows[:i] + rows[i + 1 :]).rank() < whole]
+    assert search.unused_pivots() == alone
+    assert seed or alone  # the first one has some
+
+
+def test_points_stand_for_a_cell_only_when_they_span_it():
+    network = exactfd.Network([([[1, 0], [0, 1]], [0, 0]), ([[1, 1]], [0])])
+    points = checked_points(network, [[1, 1], [2, 2], [3, 3], [-1, 1], [-2, 1], [-1, 3], [1, -1]])
+    search = RankSearch.start(network)
+    labels = smooth_labels(network, points)
+    assert _whole_cells(search.prime, labels, points, list(range(7))) == ([3], [0, 1, 2, 6])
+    assert _whole_cells(search.prime, labels, points, [3, 4]) == ([], [3, 4])
+
+
+def test_a_vector_that_misses_one_row_is_no_kernel_vector():
+    """Every entry of a kernel vector changed in turn, by one and by a multiple of the prime of the search."""
+    network = random_network(3, (2, 4, 4, 1))
+    points = checked_points(network, batch_of(0, network, 25))
+    labels = smooth_labels(network, points)
+    search = RankSearch.start(network)
+    search.add_points(labels, points)
+    vectors = kernel(search)
+    assert annihilates(network, vectors, labels, points)
+    vectors = [vector for vector in vectors if sum(entry != 0 for entry in vector) > 1]  # not a weight without effect
+    assert vectors
+    for vector in vectors:
+        for j in [j for j, entry in enumerate(vector) if entry != 0]:
+            for change in (1, search.prime):
+                wrong = [entry + change * (i == j) for i, entry in enumerate(vector)]
+                assert not annihilates(network, [wrong], labels, points)
+
+
+def test_time_limit_of_a_rank_leaves_bounds():
+    network = random_network(0, (2, 8, 8, 1))
+    points = batch_of(0, network, 60)
+    full = exactfd.batch_functional_dimension(network, points)
+    cut = exactfd.batch_functional_dimension(network, points, budget=Budget(time_limit=1e-9))
+    assert (cut.status, cut.rank, cut.ntk_rank, cut.float_rank, cut.float_agrees) == ("bounds", None, None, None, None)
+    assert cut.lower <= full.rank <= cut.upper == min(network.upper_bound, 60)
+    assert "time limit" in cut.limit
+    assert cut.to_dict()["rank"] is None
+
+
+class _Ticking(Budget):
+    """Runs out at its n-th look."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def check(self, *, cells: int = 0, bytes_needed: int = 0) -> None:
+        self.looks -= 1
+        if self.looks < 0:
+            raise BudgetExceeded("no more looks")
+
+
+@pytest.mark.parametrize("of", ["batch", "cells"])
+def test_wherever_a_budget_runs_out_the_bounds_are_true(of):
+    network = random_network(1, (2, 6, 6, 1))
+    points = batch_of(0, network, 40)
+
+    def run(budget):
+        if of == "batch":
+            return exactfd.batch_functional_dimension(network, points, budget=budget)
+        return exactfd.functional_dimension(network, budget=budget)
+
+    truth = run(None)
+    assert truth.status == "proved"
+    seen, looks = set(), 0
+    while True:
+        result = run(_Ticking(looks))
+        assert result.lower <= truth.lower <= result.upper
+        seen.add((result.lower, result.status))
+        if result.status == "proved":
+            break
+        looks += 1
+    assert len(seen) >= 2
+
+
+def test_memory_that_would_not_suffice_is_not_asked_for():
+    """One cell of this network has 785 x 10 rows of 12 730 entries: 800 MB at once, and far more to eliminate."""
+    rng = np.random.default_rng(0)
+    sizes = (784, 16, 10)
+    network = exactfd.Network([(rng.integers(-3, 4, (n, m)), rng.integers(-3, 4, n)) for m, n in pairwise(sizes)])
+    result = exactfd.functional_dimension(network, budget=Budget(memory_limit=peak_memory() + 500 * 2**20))
+    assert result.status == "bounds"
+    assert "memory" in result.limit
+    assert 0 < result.lower < result.upper == network.upper_bound
+
+
+@pytest.mark.parametrize("number", range(0, 120, 3))
+def test_rows_of_one_cell_in_parts(number, monkeypatch):
+    """Where the rows of one cell are too many for one table the answer and the names of the pivots stay the same."""
+    name, network = list(degenerate_networks(7, 120))[number]
+    usual = exactfd.functional_dimension(network)
+    monkeypatch.setattr("exactfd.rankproof._ENTRIES", 5)
+    parts = exactfd.functional_dimension(network)
+    assert (parts.lower, parts.upper) == (usual.lower, usual.upper), name
+    labels = parts.search.labels()
+    for row, residues in zip(parts.search.pivot_rows(), parts.search.residues(parts.search.pivot_rows()), strict=True):
+        exact_row = exactfd.cell_jacobian(network, labels[row.item].tolist()).tolist()[
+            row.output * (network.input_dimension + 1) + row.coefficient
+        ]
+        expected = [_modulo(exact_row[j], parts.search.prime) for j in parts.search.columns.tolist()]
+        assert [int(entry) % parts.search.prime for entry in residues] == expected
+
+
+def _modulo(value, prime: int) -> int:
+    fraction = Fraction(int(value.p), int(value.q))
+    return fraction.numerator * pow(fraction.denominator, -1, prime) % prime
