@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from exactfd.geometry.location import Location, locate
     from exactfd.geometry.splitting import split_cells
     from exactfd.io import load, load_points, save
-    from exactfd.jacobians import cell_jacobian, float_jacobian, jacobian, symbolic_cell
+    from exactfd.jacobians import ModularMatrix, cell_jacobian, float_jacobian, jacobian, modular_jacobian
     from exactfd.network import Network
     from exactfd.plot import plot_complex
+    from exactfd.rationals import to_fractions, to_numpy, to_sympy
+    from exactfd.symbolic import SymbolicCell, symbolic_cell
 
 __version__ = "0.1.0"
 
@@ -50,7 +52,13 @@ _HOME = {
     "jacobian": "exactfd.jacobians",
     "cell_jacobian": "exactfd.jacobians",
     "float_jacobian": "exactfd.jacobians",
-    "symbolic_cell": "exactfd.jacobians",
+    "modular_jacobian": "exactfd.jacobians",
+    "ModularMatrix": "exactfd.jacobians",
+    "to_fractions": "exactfd.rationals",
+    "to_numpy": "exactfd.rationals",
+    "to_sympy": "exactfd.rationals",
+    "symbolic_cell": "exactfd.symbolic",
+    "SymbolicCell": "exactfd.symbolic",
     "functional_dimension": "exactfd.dimension",
     "batch_functional_dimension": "exactfd.batches",
     "DimensionResult": "exactfd.dimension",
@@ -84,7 +92,13 @@ __all__ = [
     "jacobian",
     "cell_jacobian",
     "float_jacobian",
+    "modular_jacobian",
+    "ModularMatrix",
+    "to_fractions",
+    "to_numpy",
+    "to_sympy",
     "symbolic_cell",
+    "SymbolicCell",
     "functional_dimension",
     "batch_functional_dimension",
     "DimensionResult",

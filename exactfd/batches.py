@@ -6,7 +6,7 @@ import itertools
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from flint import fmpq, fmpz
@@ -28,6 +28,9 @@ from exactfd.linalg import exact, modular
 from exactfd.linalg.floats import FloatRank, float_rank
 from exactfd.network import Network
 from exactfd.rankproof import RankSearch
+
+if TYPE_CHECKING:
+    from exactfd.certificates import Certificate
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,16 @@ class BatchResult:
     def float_agrees(self) -> bool | None:
         """Whether the float rank is right."""
         return None if self.rank is None or self.float_rank is None else self.float_rank == self.rank
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """The claim with its evidence, as a document that ``exactfd verify`` re-checks; made when first asked for.
+
+        See :func:`exactfd.batch_certificate` for one with a budget or progress.
+        """
+        from exactfd.certificates import batch_certificate
+
+        return batch_certificate(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The keys of ``exactfd rank --json``."""

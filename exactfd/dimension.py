@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from flint import fmpz
@@ -26,6 +27,9 @@ from exactfd.jacobians import SignArray
 from exactfd.kernels import annihilates, kernel
 from exactfd.network import Network
 from exactfd.rankproof import RankSearch
+
+if TYPE_CHECKING:
+    from exactfd.certificates import Certificate
 
 Status = Literal["proved", "bounds"]
 Algorithm = Literal["auto", "complex", "splitting"]
@@ -88,6 +92,16 @@ class DimensionResult:
         hidden = [tuple(Fraction(int(entry)) for entry in vector) for vector in self.hidden_kernel]
         scaling = [tuple(rationals.to_fraction(entry) for entry in vector) for vector in self.search.gauge.vectors]
         return scaling + hidden
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """The claim with its evidence, as a document that ``exactfd verify`` re-checks; made when first asked for.
+
+        See :func:`exactfd.dimension_certificate` for one with a budget or progress.
+        """
+        from exactfd.certificates import dimension_certificate
+
+        return dimension_certificate(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The keys of ``exactfd dim --json``."""

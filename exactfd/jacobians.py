@@ -1,4 +1,4 @@
-"""The Jacobian of the evaluation map Ev_Z: at points and per cell; exact, modulo a prime, in floats, with symbols.
+"""The Jacobian of the evaluation map Ev_Z: at points and per cell; exact, modulo a prime, in floats.
 
 On a cell the network is affine, ``F(x) = M x + c``, and so is every entry of the derivative with respect to ``theta``
 (arXiv 2209.04036, Lemma 2.8). With ``L^l = d out / d z^l`` (``n_d x n_l``) and ``R^{l-1}`` the input of layer ``l``
@@ -14,19 +14,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz, nmod_mat
 
 from exactfd import rationals
-from exactfd.errors import NonSmoothPointError, ShapeError
+from exactfd.errors import InputError, NonSmoothPointError, ShapeError
 from exactfd.geometry.labels import is_smooth_tuple, split_layers
 from exactfd.linalg import modular
 from exactfd.network import Network
-
-if TYPE_CHECKING:
-    import sympy
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
@@ -230,6 +227,51 @@ def residues(matrix: fmpq_mat, prime: int) -> FloatArray | None:
     return modular.reduce(table.reshape(matrix.nrows(), matrix.ncols()), prime)
 
 
+@dataclass(frozen=True, eq=False)
+class ModularMatrix:
+    """A matrix modulo a prime.
+
+    Attributes
+    ----------
+    residues
+        Entries in ``[0, prime)``, int64.
+    prime
+        The modulus.
+    """
+
+    residues: np.ndarray[Any, np.dtype[np.int64]]
+    prime: int
+
+    def rank(self) -> int:
+        """Rank modulo the prime: at most the rank over Q."""
+        return modular.rank(modular.reduce(self.residues.astype(np.float64), self.prime), self.prime)
+
+    def __repr__(self) -> str:
+        return f"ModularMatrix({self.residues.shape[0]} x {self.residues.shape[1]}, modulo {self.prime})"
+
+
+def modular_jacobian(network: Network, points: Any, *, prime: int | None = None) -> ModularMatrix:
+    """Jacobian of ``Ev_Z`` at smooth points modulo a prime below ``2^23``, vectorised: ``k n_d x D``.
+
+    Without ``prime``: the largest one that divides no denominator of the parameter or the points. Raises ``InputError``
+    where a given one is no such prime, ``NonSmoothPointError`` by name of the point.
+
+    >>> net = Network([([[2], [-1]], [-5, 4]), ([[1, 1]], [1])], output_activation="relu")
+    >>> modular_jacobian(net, [["1/2"]], prime=7).residues.tolist()
+    [[0, 0, 4, 1, 0, 0, 1]]
+    """
+    rows = checked_points(network, points)
+    labels = smooth_labels(network, rows)
+    if prime is not None and not (2 < prime < modular.LIMIT and fmpz(prime).is_prime()):
+        raise InputError(f"prime: expected an odd prime below 2^23, found {prime}")
+    for candidate in modular.primes() if prime is None else [prime]:
+        reduced = ModularNetwork.reduce(network, candidate)
+        table = None if reduced is None else reduced.point_rows(labels, rows)
+        if table is not None:
+            return ModularMatrix(table.astype(np.int64) % candidate, candidate)
+    raise InputError(f"prime: {prime or 'every prime below 2^23'} divides a denominator of the parameter or the points")
+
+
 def homogeneous_points(points: Sequence[Sequence[fmpq]]) -> fmpq_mat:
     """Points as rows ``(x, 1)``."""
     return fmpq_mat([[*point, fmpq(1)] for point in points])
@@ -298,62 +340,3 @@ def _batched_rows(sensitivities: Sequence[Any], reached: Sequence[Any]) -> Any:
         count, outputs, columns, n, width = block.shape
         blocks.append(block.reshape(count * outputs * columns, n * width))
     return np.concatenate(blocks, axis=1)
-
-
-# --------------------------------------------------------------------------- symbols
-
-
-@dataclass(frozen=True)
-class SymbolicCell:
-    """The network and its derivative on one cell, as polynomials in ``theta`` and ``x``.
-
-    Attributes
-    ----------
-    parameters, inputs
-        The symbols, in the order of ``theta`` and of the input coordinates.
-    outputs
-        ``F(theta, x)`` on the cell, ``n_d x 1``.
-    jacobian
-        ``dF / d theta``, ``n_d x D``.
-    """
-
-    parameters: tuple[sympy.Symbol, ...]
-    inputs: tuple[sympy.Symbol, ...]
-    outputs: sympy.Matrix
-    jacobian: sympy.Matrix
-
-    def latex(self) -> str:
-        """LaTeX of the Jacobian."""
-        import sympy
-
-        return str(sympy.latex(self.jacobian))
-
-
-def symbolic_cell(network: Network, labels: Sequence[int]) -> SymbolicCell:
-    """``F`` and ``dF / d theta`` as polynomials on the cells with the given ternary tuple (only the architecture of
-    ``network`` enters). Labels at most 0 count as inactive.
-
-    >>> net = Network([([[2], [-1]], [-5, 4]), ([[1, 1]], [1])])
-    >>> symbolic_cell(net, (1, -1)).outputs[0]
-    W2_11*(W1_11*x_1 + b1_1) + b2_1
-    """
-    import sympy
-
-    masks = [[label > 0 for label in part] for part in split_layers(labels, network.relu_widths)]
-    sizes = network.architecture
-    inputs = sympy.symbols(f"x_1:{sizes[0] + 1}")
-    parameters: list[sympy.Symbol] = []
-    value = list(inputs)
-    for level in range(1, network.depth + 1):
-        z = []
-        for i in range(1, sizes[level] + 1):
-            separator = "" if max(sizes[level], sizes[level - 1]) < 10 else "_"
-            weights = [sympy.Symbol(f"W{level}_{i}{separator}{j}") for j in range(1, sizes[level - 1] + 1)]
-            bias = sympy.Symbol(f"b{level}_{i}")
-            parameters += [*weights, bias]
-            z.append(sum((w * v for w, v in zip(weights, value, strict=True)), bias))
-        if level <= len(masks):
-            z = [entry if keep else sympy.Integer(0) for entry, keep in zip(z, masks[level - 1], strict=True)]
-        value = z
-    outputs = sympy.Matrix(value)
-    return SymbolicCell(tuple(parameters), tuple(inputs), outputs, outputs.jacobian(parameters))

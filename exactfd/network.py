@@ -271,30 +271,22 @@ class Network:
         """Layers as nested lists of ``Fraction``: ``[(weight, bias), ...]``."""
         result = []
         for a in self._augmented:
-            rows = [[rationals.to_fraction(entry) for entry in row] for row in a.tolist()]
+            rows = rationals.to_fractions(a)
             result.append(([row[:-1] for row in rows], [row[-1] for row in rows]))
         return result
 
     def to_numpy(self) -> list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
         """Layers as float64 arrays ``[(W, b), ...]``, each entry correctly rounded. Not exact."""
-        import numpy as np
-
         result = []
         for a in self._augmented:
-            table = np.array([[rationals.nearest_float(entry) for entry in row] for row in a.tolist()], dtype=float)
+            table = rationals.to_numpy(a)
             result.append((table[:, :-1], table[:, -1]))
         return result
 
     def to_sympy(self) -> list[tuple[sympy.Matrix, sympy.Matrix]]:
         """Layers as SymPy matrices of rationals ``[(W, b), ...]``, exact."""
-        import sympy
-
-        result = []
-        for weight, bias in self.to_fractions():
-            rows = [[sympy.Rational(e.numerator, e.denominator) for e in row] for row in weight]
-            column = [sympy.Rational(e.numerator, e.denominator) for e in bias]
-            result.append((sympy.Matrix(rows), sympy.Matrix(column)))
-        return result
+        tables = [rationals.to_sympy(a) for a in self._augmented]
+        return [(table[:, :-1], table[:, -1]) for table in tables]
 
     def rounded(self, step: Any) -> Network:
         """Every parameter at the nearest multiple of ``step`` (a positive rational), ties to even multiples."""

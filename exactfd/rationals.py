@@ -11,12 +11,15 @@ import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from numbers import Integral, Rational
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz
 
 from exactfd.errors import InputError, NonFiniteError, ShapeError
+
+if TYPE_CHECKING:
+    import sympy
 
 #: Longest numeral that is read; enough for any honest rational, too short for a bomb.
 MAX_DIGITS = 100_000
@@ -219,3 +222,29 @@ def primitive_row(values: Sequence[fmpq]) -> tuple[list[fmpz], fmpq]:
     if content == 0:
         return integers, fmpq(1)
     return [entry // content for entry in integers], fmpq(denominator, content)
+
+
+# --------------------------------------------------------------------------- matrices to other packages
+
+
+def to_fractions(matrix: fmpq_mat) -> list[list[Fraction]]:
+    """Rows of a FLINT matrix as ``fractions.Fraction``, exact.
+
+    >>> to_fractions(fmpq_mat([[1, fmpq(1, 2)]]))
+    [[Fraction(1, 1), Fraction(1, 2)]]
+    """
+    return [[to_fraction(entry) for entry in row] for row in matrix.tolist()]
+
+
+def to_numpy(matrix: fmpq_mat) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """A FLINT matrix as float64, each entry correctly rounded (infinite when out of range). Not exact."""
+    table = [[nearest_float(entry) for entry in row] for row in matrix.tolist()]
+    return np.array(table, dtype=np.float64).reshape(matrix.nrows(), matrix.ncols())
+
+
+def to_sympy(matrix: fmpq_mat) -> sympy.Matrix:
+    """A FLINT matrix as a SymPy matrix of rationals, exact."""
+    import sympy
+
+    entries = [sympy.Rational(int(entry.p), int(entry.q)) for row in matrix.tolist() for entry in row]
+    return sympy.Matrix(matrix.nrows(), matrix.ncols(), entries)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import exactfd
-from exactfd.jacobians import ModularNetwork, float_jacobian, symbolic_cell
+from exactfd.jacobians import ModularNetwork, float_jacobian
 from exactfd.linalg import modular
 from exactfd.rationals import to_fmpq
+from exactfd.symbolic import symbolic_cell
 from oracles import fractions_net
 from strategies import degenerate_networks
 
@@ -80,3 +81,34 @@ def test_symbolic_rows_at_the_parameter():
         table = cell.jacobian.subs(values).tolist()
         assert [[Fraction(int(e.p), int(e.q)) for e in row] for row in table] == expected
         assert "frac" not in cell.latex()
+
+
+def test_modular_rows_are_the_exact_ones_modulo_the_prime():
+    for network, _, point, expected in list(cases(340, 25))[:25]:
+        for prime in (None, 10007, 2**23 - 15):
+            found = exactfd.modular_jacobian(network, [point], prime=prime)
+            wanted = [
+                [entry.numerator * pow(entry.denominator, -1, found.prime) % found.prime for entry in row]
+                for row in expected
+            ]
+            assert found.residues.tolist() == wanted
+            assert found.rank() <= fractions_net.rank(expected)
+
+
+def test_modular_rows_need_a_usable_prime():
+    network = exactfd.Network([([["1/7"]], [0])])
+    for prime, why in ((7, "7 divides a denominator"), (9, "odd prime"), (2, "odd prime"), (2**31 - 1, "odd prime")):
+        with pytest.raises(exactfd.InputError, match=why):
+            exactfd.modular_jacobian(network, [[1]], prime=prime)
+    with pytest.raises(exactfd.InputError, match="11 divides a denominator"):
+        exactfd.modular_jacobian(network, [["1/11"]], prime=11)
+
+
+def test_names_in_latex_do_not_run_together():
+    network = exactfd.Network([(np.ones((12, 11)), np.ones(12)), (np.ones((1, 12)), [0])])
+    cell = symbolic_cell(network, [1] * 12)
+    assert "W^{(2)}_{1,12}" in cell.latex()
+    assert len(set(cell.latex_names)) == len(cell.latex_names) == network.parametric_dimension
+    assert cell.to_dict()["parameters"][:2] == ["W1_1_1", "W1_1_2"]
+    with pytest.raises(exactfd.InputError, match=r"labels\[1\]: expected -1, 0 or 1, found 2"):
+        symbolic_cell(network, [1, 2, *[1] * 10])

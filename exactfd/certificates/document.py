@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import exactfd
+from exactfd.check import Verdict, check_bytes
 from exactfd.io.files import StrPath, write_atomically
 from exactfd.network import Network
 from exactfd.rationals import format_rational
@@ -46,6 +47,10 @@ class Certificate:
         """The document as JSON without spaces."""
         return json.dumps(self.to_dict(), separators=(",", ":"), ensure_ascii=True)
 
+    def check(self, *, time_limit: float | None = None) -> Verdict:
+        """What the stand-alone checker says about this document, as ``exactfd verify`` would about its file."""
+        return check_bytes(self.dumps().encode("ascii"), time_limit=time_limit)
+
     def save(self, path: StrPath) -> int:
         """Write the document atomically, compressed where the name ends in ``.gz``; returns the number of bytes."""
         data = self.dumps().encode("ascii")
@@ -57,6 +62,9 @@ class Certificate:
     def __repr__(self) -> str:
         what = {key: value for key, value in self.claim.items() if key not in ("points", "other")}
         return f"Certificate({what}, sha256:{self.network.digest[:12]})"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{self!r}</code>"
 
 
 def sparse(vector: Sequence[Any]) -> list[list[Any]]:

@@ -37,6 +37,25 @@ class Location:
     offset: tuple[Fraction, ...]
     smooth: bool
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values; numbers as exact text."""
+        return {
+            "labels": list(self.labels),
+            "dimension": self.dimension,
+            "matrix": [[rationals.format_rational(entry) for entry in row] for row in self.matrix],
+            "offset": [rationals.format_rational(entry) for entry in self.offset],
+            "smooth": self.smooth,
+        }
+
+    def __repr__(self) -> str:
+        marks = "".join("-0+"[label + 1] for label in self.labels)
+        return f"Location({marks}, dimension {self.dimension}, {'smooth' if self.smooth else 'not smooth'})"
+
+    def _repr_html_(self) -> str:
+        rows = " ".join(f"[{', '.join(map(rationals.format_rational, row))}]" for row in self.matrix)
+        offset = ", ".join(map(rationals.format_rational, self.offset))
+        return f"<code>{self!r}</code>: F(x) = {rows} x + [{offset}]"
+
 
 def locate(network: Network, point: Any) -> Location:
     """Find the cell of a rational point without enumerating any other cell. Exact.

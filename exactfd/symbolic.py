@@ -1,0 +1,96 @@
+"""The network and its derivative on one cell as polynomials, with SymPy: to read, not to compute with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from exactfd.errors import InputError
+from exactfd.geometry.labels import split_layers
+from exactfd.network import Network
+
+if TYPE_CHECKING:
+    import sympy
+
+
+@dataclass(frozen=True)
+class SymbolicCell:
+    """The network and its derivative on one cell, as polynomials in ``theta`` and ``x``.
+
+    Attributes
+    ----------
+    parameters, inputs
+        The symbols, in the order of ``theta`` and of the input coordinates.
+    outputs
+        ``F(theta, x)`` on the cell, ``n_d x 1``.
+    jacobian
+        ``dF / d theta``, ``n_d x D``.
+    latex_names
+        How :meth:`latex` writes the parameters.
+    """
+
+    parameters: tuple[sympy.Symbol, ...]
+    inputs: tuple[sympy.Symbol, ...]
+    outputs: sympy.Matrix
+    jacobian: sympy.Matrix
+    latex_names: tuple[str, ...] = field(repr=False)
+
+    def latex(self, matrix: sympy.Matrix | None = None) -> str:
+        r"""LaTeX of the Jacobian (or of ``outputs``), with ``W^{(2)}_{1,12}`` for row 1, column 12 of layer 2."""
+        import sympy
+
+        names = dict(zip(self.parameters, self.latex_names, strict=True))
+        return str(sympy.latex(self.jacobian if matrix is None else matrix, symbol_names=names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as text that SymPy reads back."""
+        return {
+            "parameters": [str(symbol) for symbol in self.parameters],
+            "inputs": [str(symbol) for symbol in self.inputs],
+            "outputs": [str(entry) for entry in self.outputs],
+            "jacobian": [[str(entry) for entry in row] for row in self.jacobian.tolist()],
+        }
+
+    def __repr__(self) -> str:
+        return f"SymbolicCell(F = {[str(entry) for entry in self.outputs]}, {len(self.parameters)} parameters)"
+
+    def _repr_html_(self) -> str:
+        return f"$F = {self.latex(self.outputs)}$, $\\partial F / \\partial \\theta = {self.latex()}$"
+
+
+def symbolic_cell(network: Network, labels: Sequence[int]) -> SymbolicCell:
+    """``F`` and ``dF / d theta`` as polynomials on the cells with the given ternary tuple (only the architecture of
+    ``network`` enters: whether it has such cells is not asked). Labels at most 0 count as inactive. Raises
+    ``ShapeError`` or ``InputError`` where ``labels`` is no ternary tuple of this architecture.
+
+    >>> net = Network([([[2], [-1]], [-5, 4]), ([[1, 1]], [1])])
+    >>> symbolic_cell(net, (1, -1)).outputs[0]
+    W2_11*(W1_11*x_1 + b1_1) + b2_1
+    """
+    import sympy
+
+    for place, label in enumerate(labels):
+        if label not in (-1, 0, 1):
+            raise InputError(f"labels[{place}]: expected -1, 0 or 1, found {label!r}")
+    masks = [[label > 0 for label in part] for part in split_layers(labels, network.relu_widths)]
+    sizes = network.architecture
+    inputs = sympy.symbols(f"x_1:{sizes[0] + 1}")
+    parameters: list[sympy.Symbol] = []
+    names: list[str] = []
+    value = list(inputs)
+    for level in range(1, network.depth + 1):
+        z = []
+        for i in range(1, sizes[level] + 1):
+            separator = "" if max(sizes[level], sizes[level - 1]) < 10 else "_"
+            weights = [sympy.Symbol(f"W{level}_{i}{separator}{j}") for j in range(1, sizes[level - 1] + 1)]
+            bias = sympy.Symbol(f"b{level}_{i}")
+            parameters += [*weights, bias]
+            names += [f"W^{{({level})}}_{{{i},{j}}}" for j in range(1, sizes[level - 1] + 1)]
+            names.append(f"b^{{({level})}}_{{{i}}}")
+            z.append(sum((w * v for w, v in zip(weights, value, strict=True)), bias))
+        if level <= len(masks):
+            z = [entry if keep else sympy.Integer(0) for entry, keep in zip(z, masks[level - 1], strict=True)]
+        value = z
+    outputs = sympy.Matrix(value)
+    return SymbolicCell(tuple(parameters), tuple(inputs), outputs, outputs.jacobian(parameters), tuple(names))

@@ -1,0 +1,66 @@
+"""What every result can do: one line, a dictionary of JSON values, HTML, saving and reopening, conversions."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy
+from flint import fmpq, fmpq_mat
+
+import exactfd
+
+
+def network() -> exactfd.Network:
+    return exactfd.Network([([[2], [-1]], [-5, 4]), ([[1, 1]], [1])], output_activation="relu")
+
+
+def results():
+    net = network()
+    yield exactfd.functional_dimension(net)
+    yield exactfd.functional_dimension(net, budget=exactfd.Budget(time_limit=1e-9))
+    yield exactfd.batch_functional_dimension(net, [[0], [1], [5]])
+    yield exactfd.batch_functional_dimension(net, [[0]], budget=exactfd.Budget(time_limit=1e-9))
+    yield exactfd.locate(net, ["5/2"])
+    yield exactfd.symbolic_cell(net, (1, -1, 1))
+
+
+@pytest.mark.parametrize("result", list(results()), ids=lambda r: type(r).__name__)
+def test_results(result):
+    assert "\n" not in repr(result)
+    assert len(repr(result)) < 200
+    assert json.loads(json.dumps(result.to_dict())) == result.to_dict()
+    assert result._repr_html_()
+    again = pickle.loads(pickle.dumps(result))
+    assert again.to_dict() == result.to_dict()
+
+
+def test_results_carry_their_certificates():
+    net = network()
+    whole = exactfd.functional_dimension(net)
+    verdict = whole.certificate.check()
+    assert verdict.valid
+    assert verdict.claim.startswith("dim_fun(theta) = 5")
+    assert whole.certificate is whole.certificate
+    batch = exactfd.batch_functional_dimension(net, [[0], [1], [5]])
+    assert batch.certificate.check().valid
+    cut = exactfd.batch_functional_dimension(net, [[0], [1]], budget=exactfd.Budget(time_limit=1e-9))
+    assert cut.certificate.claim["relation"] == ">="
+    assert cut.certificate.check().valid
+
+
+def test_matrices_convert_in_one_call():
+    matrix = exactfd.jacobian(network(), [["7/2"], ["1/3"]])
+    fractions = exactfd.to_fractions(matrix)
+    assert fractions[0][:2] == [Fraction(7, 2), Fraction(1)]
+    assert exactfd.to_numpy(matrix).dtype == np.float64
+    assert exactfd.to_numpy(matrix).tolist() == [[float(entry) for entry in row] for row in fractions]
+    assert exactfd.to_sympy(matrix)[0, 0] == sympy.Rational(7, 2)
+    empty = exactfd.jacobian(network(), [])
+    assert exactfd.to_numpy(empty).shape == exactfd.to_sympy(empty).shape == (0, 7)
+    assert exactfd.to_fractions(empty) == []
+    tiny = fmpq_mat([[fmpq(1, 3**1000), fmpq(3**1000)]])
+    assert exactfd.to_numpy(tiny).tolist() == [[0.0, float("inf")]]
