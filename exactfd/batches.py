@@ -28,6 +28,7 @@ from exactfd.linalg import exact, modular
 from exactfd.linalg.floats import FloatRank, float_rank
 from exactfd.network import Network
 from exactfd.rankproof import RankSearch
+from exactfd.relations import relations, vanish
 
 if TYPE_CHECKING:
     from exactfd.certificates import Certificate
@@ -53,6 +54,22 @@ class KernelProof:
 
 
 @dataclass(frozen=True)
+class RelationProof:
+    """Why a rank is at most ``(number of rows) - len(relations)``.
+
+    Attributes
+    ----------
+    relations
+        Independent integer vectors ``w``, one entry a row (counted ``point * n_d + output``), with ``w J = 0``.
+    rows
+        For each relation a row where it is nonzero and all other relations are zero.
+    """
+
+    relations: list[list[fmpz]]
+    rows: list[int]
+
+
+@dataclass(frozen=True)
 class BatchResult:
     """Rank of the Jacobian of ``Ev_Z`` on one batch, exact, with the float rank beside it.
 
@@ -67,7 +84,7 @@ class BatchResult:
     batch, labels
         The points, exact, and their ternary tuples.
     proof
-        The kernel vectors behind the upper bound, or None when it comes from elsewhere.
+        The kernel vectors or relations behind the upper bound, or None when it comes from elsewhere.
     limit
         The message of the budget that ran out, or None.
     """
@@ -79,7 +96,7 @@ class BatchResult:
     search: RankSearch = field(repr=False, compare=False)
     batch: list[list[fmpq]] = field(repr=False)
     labels: SignArray = field(repr=False, compare=False)
-    proof: KernelProof | None = field(default=None, repr=False)
+    proof: KernelProof | RelationProof | None = field(default=None, repr=False)
     limit: str | None = None
 
     @property
@@ -222,7 +239,8 @@ def batch_functional_dimension(
             method = "some rows; the upper bound is the theoretical one"
             return BatchResult(network, best.rank, most, method, best, rows, labels, limit=str(error))
         if proof is not None:
-            method = "a minor modulo a prime meets a verified kernel"
+            what = "a verified kernel" if isinstance(proof, KernelProof) else "verified relations among the rows"
+            method = f"a minor modulo a prime meets {what}"
             return BatchResult(network, search.rank, search.rank, method, search, rows, labels, proof)
     found = exact.rank(jacobian(network, rows))
     return BatchResult(network, found, found, "elimination over Q", best, rows, labels)
@@ -234,7 +252,7 @@ def _rank(search: RankSearch) -> int:
 
 def _upper_bound(
     search: RankSearch, labels: SignArray, points: list[list[fmpq]], budget: Budget, progress: Progress
-) -> KernelProof | None:
+) -> KernelProof | RelationProof | None:
     """A proof that the rank is at most ``search.rank``; None when the prime hides a pivot (or misleads otherwise).
 
     A row that no other row depends on counts for itself; without such rows the kernel has shorter vectors.
@@ -243,6 +261,8 @@ def _upper_bound(
     lonely = Counter(number // outputs for number in search.unused_pivots(budget))
     left_out = [point for point, count in lonely.items() if count == outputs]
     kept = sorted(set(range(len(points))) - set(left_out))
+    if len(kept) * outputs < len(search.columns):  # fewer relations among the rows than vectors in the kernel
+        return _proof_by_relations(search, labels, points, kept, budget, progress)
     cells, single = _whole_cells(search.prime, labels, points, kept)
     at_points = [points[i] for i in single]
     rest = search.afresh()
@@ -256,6 +276,34 @@ def _upper_bound(
     )
     rows = [point * outputs + output for point in left_out for output in range(outputs)]
     return KernelProof(rows, vectors, rest.free_columns()) if proved else None
+
+
+def _proof_by_relations(
+    search: RankSearch,
+    labels: SignArray,
+    points: list[list[fmpq]],
+    kept: list[int],
+    budget: Budget,
+    progress: Progress,
+) -> RelationProof | None:
+    """As many verified relations among the rows of some points as show that the rank is at most ``search.rank``."""
+    outputs, inside = search.network.output_dimension, [points[i] for i in kept]
+    rest = search.afresh()
+    rest.add_points(labels[kept], inside, budget=budget, progress=progress)
+    found = relations(rest, budget=budget, progress=progress)
+    if len(points) * outputs - len(found) > search.rank or not vanish(
+        search.network, found, labels[kept], inside, budget=budget, progress=progress
+    ):
+        return None
+    number_of = [point * outputs + output for point in kept for output in range(outputs)]
+    result, last = [], []
+    for relation in found:
+        whole = [fmpz(0)] * (len(points) * outputs)
+        for row, entry in zip(number_of, relation, strict=True):
+            whole[row] = entry
+        result.append(whole)
+        last.append(max(row for row, entry in enumerate(whole) if entry != 0))
+    return RelationProof(result, last)
 
 
 def _whole_cells(

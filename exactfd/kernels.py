@@ -8,7 +8,9 @@ result: a result that vanishes modulo all of them is zero.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +30,7 @@ from exactfd.jacobians import (
 )
 from exactfd.linalg import exact, modular
 from exactfd.network import Network
-from exactfd.rankproof import Point, RankSearch, chunks
+from exactfd.rankproof import Point, RankSearch, Row, chunks
 
 Vector = list[fmpz]  # of length D
 
@@ -43,47 +45,37 @@ def kernel(search: RankSearch, *, budget: Budget | None = None, progress: Progre
     Each annihilates as many independent rows as determine it on the support that it has modulo the prime; whether it
     annihilates the *other* rows is for :func:`annihilates` to say. Raises ``BudgetExceeded``.
     """
-    rows = _IndependentRows(search)
+    names = search.pivot_rows()
+    rows, table = ExactRows(search, names), search.residues(names)
     pivots, tail = np.array(search.space.pivot_columns, dtype=np.int64), search.space.tail
     result = []
     for number, free in enumerate(search.space.free_columns.tolist()):
         if budget is not None:
             budget.check()
         progress("kernel", number, len(search.space.free_columns))
-        result.append(rows.solve(sorted(pivots[tail[:, number] != 0].tolist()), free))
+        support = sorted(pivots[tail[:, number] != 0].tolist())
+        parameters = [int(search.columns[j]) for j in [*support, free]]
+        vector = [fmpz(0)] * search.network.parametric_dimension
+        small = solution([rows.entries(row, parameters) for row in independent(table, support, search.prime)])
+        for parameter, entry in zip(parameters, small, strict=True):
+            vector[parameter] = entry
+        result.append(vector)
     return result
 
 
-class _IndependentRows:
-    """The independent rows of a search: residues of all of them, exact entries on demand."""
+class ExactRows:
+    """Rows of a search: exact entries on demand."""
 
-    def __init__(self, search: RankSearch) -> None:
+    def __init__(self, search: RankSearch, rows: Sequence[Row]) -> None:
         self.search = search
-        self.rows = search.pivot_rows()
+        self.rows = rows
         self._places = parameter_places(search.network)
         self._labels = search.labels()
         self._factors: dict[int, Any] = {}
-        self._table = search.residues(self.rows)
 
-    def solve(self, pivots: list[int], free: int) -> Vector:
-        """The primitive integer vector on ``pivots`` and ``free`` (positions among the columns of the search; nonzero
-        at ``free``) that the rows annihilate which are independent on ``pivots``.
-        """
-        space = modular.RowSpace(len(pivots), self.search.prime)
-        candidates = np.flatnonzero(self._table[:, pivots].any(axis=1))
-        space.add(self._table[candidates][:, pivots].astype(np.float64))
-        columns = [int(self.search.columns[j]) for j in [*pivots, free]]
-        chosen = [rationals.primitive_row(self._entries(int(candidates[i]), columns))[0] for i in space.pivot_rows]
-        matrix = fmpz_mat(chosen) if chosen else fmpz_mat(0, 1)
-        (small,) = exact.solve_on_pivots(matrix, range(len(pivots)), [len(pivots)])
-        vector = [fmpz(0)] * self.search.network.parametric_dimension
-        for column, entry in zip(columns, small, strict=True):
-            vector[column] = entry
-        return vector
-
-    def _entries(self, row: int, columns: Sequence[int]) -> list[fmpq]:
-        """Exact entries of one independent row at some parameters."""
-        item, output, coefficient = self.rows[row]
+    def entries(self, number: int, parameters: Sequence[int]) -> list[fmpq]:
+        """Exact entries of one row at some parameters."""
+        item, output, coefficient = self.rows[number]
         if item not in self._factors:
             size, point = self.search.network.input_dimension + 1, self.search.points[item]
             inputs = (
@@ -95,8 +87,27 @@ class _IndependentRows:
         left, right = self._factors[item]
         return [
             left[level][output][i] * right[level][k][coefficient]
-            for level, i, k in map(self._places.__getitem__, columns)
+            for level, i, k in map(self._places.__getitem__, parameters)
         ]
+
+
+def independent(table: Any, columns: list[int], prime: int) -> list[int]:
+    """Numbers of rows that are independent on some columns modulo the prime, as many as there are."""
+    space = modular.RowSpace(len(columns), prime)
+    candidates = np.flatnonzero(table[:, columns].any(axis=1))
+    space.add(table[candidates][:, columns].astype(np.float64))
+    return [int(candidates[i]) for i in space.pivot_rows]
+
+
+def solution(equations: Sequence[Sequence[fmpq]]) -> list[fmpz]:
+    """The primitive integer vector that ``n`` independent equations in ``n + 1`` unknowns leave, nonzero in the last
+    unknown (on the others the equations are independent).
+    """
+    if not equations:
+        return [fmpz(1)]
+    matrix = fmpz_mat([rationals.primitive_row(row)[0] for row in equations])
+    (vector,) = exact.solve_on_pivots(matrix, range(len(equations)), [len(equations)])
+    return vector
 
 
 # --------------------------------------------------------------------------- proof
@@ -117,10 +128,11 @@ def annihilates(
     """
     if not vectors or not len(labels):
         return True
-    bounds = _derivative_bounds(network, vectors, points)
+    sizes, scale = Sizes.of(network), max((scale_of(point)[1] for point in points or []), default=1)
+    bounds = [sizes.along(vector, scale) for vector in vectors]
     # those with the largest bounds first, so that the ones that need more primes are always the first ones
     order = sorted(range(len(vectors)), key=lambda i: -bounds[i])
-    table = _SparseVectors([vectors[i] for i in order])
+    table = SparseVectors([vectors[i] for i in order])
     bounds = [bounds[i] for i in order]
     product, pending, size = 1, len(order), network.input_dimension + 1
     at = None if points is None else homogeneous_points(points)
@@ -148,7 +160,7 @@ def annihilates(
     raise InternalError("ran out of primes below 2^23")
 
 
-class _SparseVectors:
+class SparseVectors:
     """Integer vectors in groups with much the same support, to be reduced modulo many primes."""
 
     def __init__(self, vectors: Sequence[Vector]) -> None:
@@ -185,32 +197,47 @@ class _SparseVectors:
         return result
 
 
-def _derivative_bounds(
-    network: Network, vectors: Sequence[Sequence[fmpz]], points: Sequence[Point] | None
-) -> list[int]:
-    """For each vector, a bound on the numerators of ``J v`` (coefficients on a cell, or values at points).
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of the numbers in a forward pass.
 
     With ``A^l = M_l / q_l`` for an integer matrix ``M_l``, put ``nu_l = max(q_l, |M_l|)`` in the row-sum norm. The
-    layer inputs times ``q_1 ... q_l`` are integers of size at most ``nu_1 ... nu_l`` times the input, and so by the
-    product rule ``|q_1 ... q_d J v| <= sum_l q_l |v^l| prod_{k != l} nu_k``. Masks only remove terms.
+    layer inputs times ``q_1 ... q_l`` are integers of size at most ``nu_1 ... nu_l`` times the input. Masks only remove
+    terms.
     """
-    layers, position = [], 0
-    for number in range(1, network.depth + 1):
-        a = network.augmented(number)
-        q = int(rationals.common_denominator(a.entries()))
-        norm = max(sum(abs(int((entry * q).p)) for entry in row) for row in a.tolist())
-        layers.append((position, a.nrows(), a.ncols(), q, max(q, norm)))
-        position += a.nrows() * a.ncols()
-    scale = 1
-    for point in points or []:  # a point times its denominator is an integer vector
-        q = int(rationals.common_denominator(point))
-        scale = max(scale, q, *[abs(int((entry * q).p)) for entry in point])
-    result = []
-    for vector in vectors:
+
+    layers: tuple[tuple[int, int, int, int, int], ...]  # first parameter, rows, columns, q, nu
+
+    @classmethod
+    def of(cls, network: Network) -> Sizes:
+        """Of one network."""
+        layers, position = [], 0
+        for number in range(1, network.depth + 1):
+            a = network.augmented(number)
+            q = int(rationals.common_denominator(a.entries()))
+            norm = max(sum(abs(int((entry * q).p)) for entry in row) for row in a.tolist())
+            layers.append((position, a.nrows(), a.ncols(), q, max(q, norm)))
+            position += a.nrows() * a.ncols()
+        return cls(tuple(layers))
+
+    def along(self, vector: Sequence[fmpz], scale: int) -> int:
+        """More than twice ``|q_1 ... q_d J v|`` at inputs that are integers up to ``scale``: by the product rule it is
+        at most ``sum_l q_l |v^l| prod_{k != l} nu_k`` times the scale.
+        """
         value, change = scale, 0
-        for start, n, width, q, nu in layers:
+        for start, n, width, q, nu in self.layers:
             rows = (vector[start + i * width : start + (i + 1) * width] for i in range(n))
             norm = max(sum(abs(int(entry)) for entry in row if entry != 0) for row in rows)
             change, value = nu * change + q * norm * value, nu * value
-        result.append(2 * change)
-    return result
+        return 2 * change + 1
+
+    def entry(self) -> int:
+        """At least ``|q_1 ... q_d|`` times an entry of ``J``, at inputs that are integers up to one."""
+        total = math.prod(nu for *_, nu in self.layers)
+        return max(q * (total // nu) for *_, q, nu in self.layers)
+
+
+def scale_of(point: Point) -> tuple[int, int]:
+    """The denominator of a point, and the size of the integers that it gives ``(x, 1)``."""
+    q = int(rationals.common_denominator(point))
+    return q, max(q, *[abs(int((entry * q).p)) for entry in point])

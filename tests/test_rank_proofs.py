@@ -7,16 +7,17 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from flint import fmpz_mat
+from flint import fmpq_mat, fmpz_mat
 
 import exactfd
-from exactfd.batches import _whole_cells
+from exactfd.batches import RelationProof, _whole_cells
 from exactfd.budget import Budget, peak_memory
 from exactfd.errors import BudgetExceeded
 from exactfd.jacobians import checked_points, smooth_labels
 from exactfd.kernels import annihilates, kernel
 from exactfd.linalg import exact
 from exactfd.rankproof import RankSearch
+from exactfd.relations import relations, vanish
 from strategies import degenerate_networks
 
 
@@ -42,7 +43,15 @@ def test_batches_that_miss_the_supremum(architecture, count):
     result = exactfd.batch_functional_dimension(network, points)
     assert result.status == "proved"
     assert result.rank == exact.rank(exactfd.jacobian(network, points))
-    if result.proof is not None:
+    if isinstance(result.proof, RelationProof):
+        assert len(points) * network.output_dimension - len(result.proof.relations) == result.rank
+        for number, (relation, row) in enumerate(zip(result.proof.relations, result.proof.rows, strict=True)):
+            assert [other[row] != 0 for other in result.proof.relations] == [
+                i == number for i in range(len(result.proof.relations))
+            ]
+            rows = exactfd.jacobian(network, points)
+            assert not any(entry != 0 for entry in (fmpq_mat(1, len(relation), relation) * rows).entries())
+    elif result.proof is not None:
         hidden, gauge = len(result.proof.vectors), len(result.search.gauge.columns)
         left_out = len(result.proof.left_out)
         assert network.parametric_dimension - gauge - hidden + left_out == result.rank
@@ -90,6 +99,35 @@ def test_a_vector_that_misses_one_row_is_no_kernel_vector():
             for change in (1, search.prime):
                 wrong = [entry + change * (i == j) for i, entry in enumerate(vector)]
                 assert not annihilates(network, [wrong], labels, points)
+
+
+def test_a_relation_with_one_wrong_entry_is_none():
+    network = random_network(4, (3, 4, 2))
+    points = checked_points(network, [[1, 2, 3], ["2/3", 2, 3], ["1/3", 2, 3], [1, 2, 3], [-4, "1/7", 2]])
+    labels = smooth_labels(network, points)
+    search = RankSearch.start(network)
+    search.add_points(labels, points)
+    found = relations(search)
+    assert len(found) == 10 - search.rank > 0
+    assert vanish(network, found, labels, points)
+    for relation in found:
+        for i in range(len(relation)):
+            for change in (1, search.prime):
+                wrong = [entry + change * (i == j) for j, entry in enumerate(relation)]
+                assert not vanish(network, [wrong], labels, points)
+
+
+def test_few_rows_of_a_wide_network():
+    """More columns than any elimination over Q would like: duplicated points, and more of one cell than span it."""
+    network = random_network(0, (30, 6, 3))
+    rng = np.random.default_rng(2)
+    points = rng.integers(0, 9, (12, 30)).astype(float)
+    points[6:9] = points[:3]
+    points[9] = (points[0] + points[1]) / 2
+    result = exactfd.batch_functional_dimension(network, points)
+    assert isinstance(result.proof, RelationProof)
+    assert result.rank == exact.rank(exactfd.jacobian(network, points)) < 36
+    assert "relations" in result.method
 
 
 def test_time_limit_of_a_rank_leaves_bounds():

@@ -1,0 +1,112 @@
+"""Relations among the rows of a batch over Q: the other way to bound a rank from above.
+
+Where a batch has fewer rows than the parameter has directions, there are fewer relations among its rows than vectors
+in its kernel. They are proposed and proved like those (:mod:`exactfd.kernels`), with rows and columns exchanged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from flint import fmpz
+
+from exactfd.budget import Budget, Progress, silent
+from exactfd.errors import InternalError
+from exactfd.jacobians import ModularNetwork, SignArray
+from exactfd.kernels import ExactRows, Sizes, SparseVectors, independent, scale_of, solution
+from exactfd.linalg import modular
+from exactfd.network import Network
+from exactfd.rankproof import Point, RankSearch, chunks
+
+Relation = list[fmpz]  # one entry a row (point by point, inside that output by output)
+
+
+def relations(search: RankSearch, *, budget: Budget | None = None, progress: Progress = silent) -> list[Relation]:
+    """Integer vectors that span the relations ``w J = 0`` among the rows of a search over points: one for each row that
+    depends on rows before it, and an identity block on those up to scale.
+
+    Each is right on as many columns as determine it on the support that it has modulo the prime; whether on *all*
+    columns is for :func:`vanish` to say. Raises ``BudgetExceeded``.
+    """
+    names = [search.row(number) for number in range(search.space.seen)]
+    rows, table = ExactRows(search, names), search.residues(names).T
+    space = modular.RowSpace(len(names), search.prime)
+    if budget is not None:
+        budget.check(bytes_needed=16 * table.size)
+    space.add(table.astype(np.float64))
+    pivots, result = np.array(space.pivot_columns, dtype=np.int64), []
+    for number, free in enumerate(space.free_columns.tolist()):
+        if budget is not None:
+            budget.check()
+        progress("relations", number, len(space.free_columns))
+        support = sorted(pivots[space.tail[:, number] != 0].tolist())
+        columns = independent(table, support, search.prime)
+        parameters = [int(search.columns[j]) for j in columns]
+        entries = [rows.entries(row, parameters) for row in [*support, free]]
+        relation = [fmpz(0)] * len(names)
+        for row, entry in zip([*support, free], solution(list(zip(*entries, strict=True))), strict=True):
+            relation[row] = entry
+        result.append(relation)
+    return result
+
+
+def vanish(
+    network: Network,
+    candidates: Sequence[Relation],
+    labels: SignArray,
+    points: Sequence[Point],
+    *,
+    budget: Budget | None = None,
+    progress: Progress = silent,
+) -> bool:
+    """Whether ``w J = 0`` exactly for every candidate, ``J`` being the Jacobian at the points.
+
+    Raises ``BudgetExceeded``.
+    """
+    if not candidates:
+        return True
+    bounds = _bounds(network, candidates, points)
+    order = sorted(range(len(candidates)), key=lambda i: -bounds[i])
+    table = SparseVectors([candidates[i] for i in order])
+    bounds = [bounds[i] for i in order]
+    used = sorted({row // network.output_dimension for row in table.support})
+    place = {point: i for i, point in enumerate(used)}
+    outputs, product, pending = network.output_dimension, 1, len(order)
+    wanted = [place[row // outputs] * outputs + row % outputs for row in table.support]
+    for prime in modular.primes():
+        reduced = ModularNetwork.reduce(network, prime)
+        rows = None if reduced is None else reduced.point_rows(labels[used], [points[i] for i in used])
+        if rows is None:
+            continue
+        rows = rows[wanted]
+        for places, matrix in table.modulo(prime, pending):
+            for part in chunks(network.parametric_dimension, len(places)):
+                if budget is not None:
+                    budget.check()
+                if modular.multiply(matrix.T, rows[places, part], prime).any():
+                    return False
+        product *= prime
+        progress("proof of the relations", len(order) - pending, len(order))
+        while pending and bounds[pending - 1] < product:
+            pending -= 1
+        if not pending:
+            return True
+    raise InternalError("ran out of primes below 2^23")
+
+
+def _bounds(network: Network, candidates: Sequence[Relation], points: Sequence[Point]) -> list[int]:
+    """More than twice the numerators of ``w J``.
+
+    The entries of the row at a point with denominator ``s`` are integers over ``s q_1 ... q_d``; a relation is brought
+    over the least common multiple of the denominators of its points.
+    """
+    entry, outputs = Sizes.of(network).entry(), network.output_dimension
+    scales = [scale_of(point) for point in points]
+    result = []
+    for relation in candidates:
+        terms = [(abs(int(w)), *scales[row // outputs]) for row, w in enumerate(relation) if w != 0]
+        common = math.lcm(*(s for _, s, _ in terms))
+        result.append(2 * entry * sum(w * size * (common // s) for w, s, size in terms) + 1)
+    return result
