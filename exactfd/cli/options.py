@@ -188,13 +188,16 @@ def answer_options(function: F) -> F:
     """``--json -o -q --debug``, passed on as ``answer``."""
 
     @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
-    @click.option("-o", "--output", metavar="FILE", help="Write the answer to FILE, atomically, instead of stdout.")
+    @click.option("-o", "--output", metavar="FILE", help="Write the answer to FILE, atomically, instead of stdout (-).")
     @click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings on stderr.")
     @debug_option
     @functools.wraps(function)
     def wrapped(*args: Any, as_json: bool, output: str | None, quiet: bool, **others: Any) -> Any:
         if output is not None:
             _check_folder(output)
+            certificate = others.get("certificate")
+            if certificate is not None and os.path.realpath(output) == os.path.realpath(certificate):
+                raise click.UsageError("-o and --certificate name the same file; give each its own")
         return function(*args, answer=Answer(as_json, output, quiet), **others)
 
     return wrapped  # type: ignore[return-value]
@@ -204,6 +207,8 @@ def certificate_option(function: F) -> F:
     """``--certificate FILE``, passed on as ``certificate``; a folder that is not there is refused before the work."""
 
     def check(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+        if value == "-":
+            raise click.BadParameter("standard output is for the answer; name a file (one called - is ./-)")
         if value is not None:
             _check_folder(value)
         return value

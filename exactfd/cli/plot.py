@@ -35,6 +35,8 @@ def command(source: Source, box: Any, color: Any, make_budget: Callable[[], Budg
     """
     if answer.output is None:
         raise click.UsageError("missing option '-o FILE': the picture to write, .png or .svg")
+    if answer.output == "-":
+        raise click.UsageError("'-o -': a picture is not written to standard output; name a file, .png or .svg")
     budget = make_budget()
     from exactfd.plot import check_suffix, draw, make_scene, require_matplotlib, save_picture
 

@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from exactfd.cli.main import COMMANDS
+
+ROOT = Path(__file__).parents[2]
 
 GOOD = '{"format": "exactfd-network", "version": 1, "layers": [{"weight": [["1", "2"]], "bias": ["0"]}]}'
 
@@ -150,6 +153,10 @@ def test_options_that_do_not_fit(run, examples, tmp_path, monkeypatch, arguments
         ("rank", "x.json"),
         ("rank", "-", "--points", "-"),
         ("plot", "x.json"),
+        ("plot", "x.json", "-o", "-"),
+        ("dim", "x.json", "--certificate", "-"),
+        ("rank", "x.json", "--points", "p.csv", "--certificate", "-"),
+        ("cells", "x.json", "--certificate", "c.json", "-o", "./c.json"),
     ],
 )
 def test_usage(run, arguments):
@@ -259,12 +266,13 @@ def test_exit_codes_of_a_real_process(spawn, examples, tmp_path):
             assert out == ""
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize(
     ("sizes", "options"),
     [((3, 14, 14, 1), ("--list", "--json")), ((9, 40, 40, 1), ("--algorithm", "splitting", "--list", "--json"))],
 )
-def test_interrupted_while_listing(spawn, random_network, tmp_path, sizes, options):
-    """Ctrl-C leaves neither the file nor the temporary one, and what was there before stays."""
+def test_interrupted_while_listing(spawn, random_network, tmp_path, sizes, options, number, code):
+    """Ctrl-C and SIGTERM leave neither the file nor the temporary one, and what was there before stays."""
     network = random_network(*sizes)
     folder = tmp_path / "out"
     folder.mkdir()
@@ -274,9 +282,9 @@ def test_interrupted_while_listing(spawn, random_network, tmp_path, sizes, optio
     while len(list(folder.iterdir())) == 1 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert len(list(folder.iterdir())) == 2  # it is writing
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
+    assert process.returncode == code, err
     assert out == ""
     assert "Traceback" not in err
     assert [path.name for path in folder.iterdir()] == ["cells.json"]
@@ -293,6 +301,57 @@ def test_interrupted_while_enumerating(spawn, random_network, tmp_path):
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == [network.name]
+
+
+def test_interrupted_while_importing(tmp_path):
+    """As early as this package can help it there is no traceback: here in the middle of the first import."""
+    (tmp_path / "click.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "exactfd", "--version"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path):
+    """As under nohup: the command runs to its end."""
+    code = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nfrom exactfd.cli.main import commands\n"
+    (tmp_path / "sitecustomize.py").write_text("import os, signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n")
+    (tmp_path / "run.py").write_text(code + "import exactfd.__main__\nexactfd.__main__.main()\n")
+    done = subprocess.run(
+        [sys.executable, tmp_path / "run.py", "--version"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("exactfd")
+
+
+def test_the_command_and_the_module_are_one():
+    assert 'exactfd = "exactfd.__main__:main"' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device without room is known to Linux only")
+def test_no_room_for_the_answer(spawn, examples):
+    process = spawn("info", examples / "diamond.json", "-o", "/dev/full")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (3, "")
+    assert err == "exactfd: error: /dev/full: expected a writable file, found: No space left on device\n"
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m exactfd info examples/diamond.json > /dev/full"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stderr == "exactfd: error: <stdout>: expected room for the answer, found: No space left on device\n"
 
 
 def test_nobody_reads(spawn, random_network):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import struct
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -448,6 +450,50 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: p
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_termination_between_two_writes(tmp_path: Path) -> None:
+    """SIGTERM leaves the old file alone there too, and its handler is there only while a temporary file is."""
+    path = tmp_path / "net.json"
+    write_atomically(path, "old")
+    before = signal.getsignal(signal.SIGTERM)
+
+    def terminated() -> None:
+        with files.open_atomically(path) as file:
+            file.write(b"new")
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+
+    with pytest.raises(SystemExit) as ended:
+        terminated()
+    assert ended.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert path.read_text() == "old"
+    write_atomically(path, "new")
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_handler_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+    try:
+        with files.open_atomically(tmp_path / "a") as file:
+            os.kill(os.getpid(), signal.SIGTERM)
+            file.write(b"x")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (seen, (tmp_path / "a").read_bytes()) == ([signal.SIGTERM], b"x")
+
+
+def test_a_file_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path, found in [("-", r"\./-"), ("a\0b", "null")]:
+        with pytest.raises(InputError, match=found):
+            write_atomically(path, "x")
+    assert list(tmp_path.iterdir()) == []
+    write_atomically("./-", "x")
+    assert Path("-").read_text() == "x"
 
 
 def test_numerals_too_long_to_be_read_back_are_not_saved(tmp_path: Path) -> None:
