@@ -111,9 +111,13 @@ class Source:
 
     def load(self) -> Network:
         """Read it. Raises ``InputError``."""
+        return self.load_and_tell()[0]
+
+    def load_and_tell(self) -> tuple[Network, bool]:
+        """Read it; also whether its output activation is assumed, since nobody says it."""
         from exactfd import io
 
-        return io.load(self.net, output_activation=self.output_activation, round_to=self.round_to)
+        return io.load_and_tell(self.net, output_activation=self.output_activation, round_to=self.round_to)
 
     @property
     def rounded_to(self) -> str | None:
@@ -161,7 +165,7 @@ def budget_options(function: F) -> F:
 
         return function(*args, make_budget=make_budget, **others)
 
-    return wrapped  # type: ignore[return-value]
+    return wrapped  # type: ignore[return-value]  # as in network_options
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,7 @@ def answer_options(function: F) -> F:
                 raise click.UsageError("-o and --certificate name the same file; give each its own")
         return function(*args, answer=Answer(as_json, output, quiet), **others)
 
-    return wrapped  # type: ignore[return-value]
+    return wrapped  # type: ignore[return-value]  # as in network_options
 
 
 def certificate_option(function: F) -> F:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 @click.command("rank", short_help="Rank of the Jacobian on a batch of points.")
 @network_options
 @click.option(
-    "--points", required=True, metavar="FILE", help='Points: .json, .csv or .npy; "-" reads JSON from standard input.'
+    "--points",
+    required=True,
+    metavar="FILE",
+    help='Points: .json, .csv or .npy; "-" reads any of them from standard input.',
 )
 @click.option(
     "--algorithm",
@@ -38,7 +41,8 @@ def command(source: Source, points: str, algorithm: Any, certificate: str | None
     batch = io.load_points(points, dimension=network.input_dimension)
     from exactfd.dimension import batch_functional_dimension
 
-    result = batch_functional_dimension(network, batch, algorithm=algorithm)
+    with io.located(points):
+        result = batch_functional_dimension(network, batch, algorithm=algorithm)
     if not result.float_agrees and not answer.quiet:
         click.echo(
             f"exactfd: warning: float64 singular values give rank {result.float_rank}; the exact rank is {result.rank}",

@@ -33,7 +33,11 @@ def _object(pairs: list[tuple[str, Any]]) -> Object:
     result = Object(pairs)
     if len(result) < len(pairs):
         seen: set[str] = set()
-        result.repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        for key, _ in pairs:
+            if key in seen:
+                result.repeated = key
+                break
+            seen.add(key)
     return result
 
 

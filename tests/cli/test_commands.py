@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 import exactfd
@@ -33,6 +34,18 @@ def test_info(answer, run, examples):
     text = run("info", examples / "glmw_example_1-1.json").stdout
     assert found["digest"] in text
     assert "(1, 2, 1), output relu" in text
+
+
+def test_an_activation_that_nobody_says(answer, run, examples, tmp_path):
+    path = tmp_path / "net.npz"
+    np.savez(path, W1=[[1]], b1=[0], W2=[[1]], b2=[0])
+    assert answer("info", path)["output_activation_assumed"] is True
+    assert "assumed" in run("info", path).stdout.splitlines()[-1]
+    assert "--output-activation" in run("info", path).stdout.splitlines()[-1]
+    for arguments in ((path, "--output-activation", "relu"), (path, "--output-activation", "identity"),
+                      (examples / "diamond.json",)):
+        assert answer("info", *arguments)["output_activation_assumed"] is False
+        assert "assumed" not in run("info", *arguments).stdout
 
 
 def test_common_options(answer, examples):

@@ -76,7 +76,23 @@ def test_bad_networks(run, tmp_path, kind):
 
 
 def test_bad_networks_on_standard_input(run):
-    assert "<stdin>" in one_line(run("info", "-", stdin="hello"))
+    assert "<stdin>: line 1, column 1: expected valid JSON" in one_line(run("info", "-", stdin="hello"))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("{", "line 1, column 2: expected valid JSON"),
+        (" [[1, 2]]", 'top level: expected an object with the keys "format"'),
+        ("hello", "expected at least one point"),
+        ("1,2\n1,z\n", "line 2, column 2: expected a rational number"),
+        ("1,2,3\n", "points: the network has 2 inputs, found points with 3 coordinates"),
+        ("1/2,1/3\n5,7\n0,1\n", "points[2] = (0, 1) is not parametrically smooth"),
+    ],
+)
+def test_bad_points_on_standard_input(run, examples, text, place):
+    result = run("rank", examples / "two_layer_corner.json", "--points", "-", stdin=text)
+    assert one_line(result).startswith(f"exactfd: error: <stdin>: {place}")
 
 
 def test_files_that_are_not_there(run, tmp_path, examples):
@@ -99,7 +115,9 @@ def test_files_that_are_not_there(run, tmp_path, examples):
 def test_bad_points(run, tmp_path, examples, text, place):
     path = tmp_path / "p.csv"
     path.write_text(text)
-    assert place in one_line(run("rank", examples / "diamond.json", "--points", path))
+    line = one_line(run("rank", examples / "diamond.json", "--points", path))
+    assert line.startswith(f"exactfd: error: {path}: ")
+    assert place in line
 
 
 @pytest.mark.parametrize(

@@ -307,7 +307,7 @@ POINTS: list[tuple[str, str, str | bytes, list[str]]] = [
     ("csv huge field", "p.csv", "1," + "2" * 200_000, ["line 1"]),
     ("csv binary", "p.csv", b"\x93NUMPY", ["byte 0", "UTF-8"]),
     ("npy garbage", "p.npy", "hello", ["points", ".npy"]),
-    ("npy flat", "p.npy", npy(np.zeros(3)), ["points", "2-dimensional", "(3,)"]),
+    ("npy flat", "p.npy", npy(np.zeros(3)), ["points", "2-dimensional", "(3,)", "(-1, 1) for points on a line"]),
     ("npy empty", "p.npy", npy(np.zeros((0, 3))), ["points", "(0, 3)"]),
     ("npy nan", "p.npy", npy(WITH_NAN), ["points[1][0]", "nan"]),
     ("npy objects", "p.npy", npy(np.array([[None]])), ["points", "never loaded"]),
@@ -383,7 +383,7 @@ def test_too_many_numbers_in_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "one.csv").write_text("1," * 101 + "1")
     for reader, name, found in [(load, "one.npz", "101"), (load, "all.npz", "198"), (load_points, "one.csv", "more")]:
         with pytest.raises(InputError, match=rf"expected at most 100 numbers.*, found {found}$"):
-            reader(tmp_path / name)  # type: ignore[operator]
+            reader(tmp_path / name)  # type: ignore[operator]  # readers of one list with different results
     monkeypatch.setattr(exactfd_io.numpy_arrays, "_MAX_MEMBERS", 1)
     with pytest.raises(InputError, match="at most 1 members"):
         load(tmp_path / "all.npz")
@@ -417,7 +417,7 @@ def test_bad_options(tmp_path: Path) -> None:
     path = tmp_path / "net.json"
     path.write_text(good())
     with pytest.raises(InputError, match="output_activation"):
-        load(path, output_activation="tanh")  # type: ignore[arg-type]
+        load(path, output_activation="tanh")  # type: ignore[arg-type]  # the wrong value is the test
     for step in ("0", "-1/2", "x", "1/0"):
         with pytest.raises(InputError, match="round_to: "):
             load(path, round_to=step)
