@@ -151,7 +151,12 @@ def network_options(function: F) -> F:
 def budget_options(function: F) -> F:
     """``--max-cells --time-limit --memory-limit``, passed on as ``make_budget`` (the clock starts when called)."""
 
-    @click.option("--max-cells", type=click.IntRange(min=1), metavar="N", help="Give up beyond N cells.")
+    @click.option(
+        "--max-cells",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Give up beyond N cells: of every dimension in the whole complex, of top dimension in a splitting tree.",
+    )
     @click.option("--time-limit", type=seconds, metavar="TIME", help="Give up after TIME (30, 5m, 2h).")
     @click.option("--memory-limit", type=size, metavar="SIZE", help="Give up beyond SIZE of memory (500M, 2G).")
     @functools.wraps(function)
