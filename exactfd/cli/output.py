@@ -22,6 +22,8 @@ def opened(path: str | None) -> Iterator[TextIO]:
     Raises ``InputError`` when the file cannot be written; checked before the block runs where that can be known.
     """
     if path is None or path == "-":
+        if sys.stdout is None:
+            raise InputError("<stdout>: expected room for the answer, found: standard output is closed")
         try:
             yield sys.stdout
             sys.stdout.flush()

@@ -49,6 +49,8 @@ def read_bytes(path: StrPath) -> bytes:
     """
     try:
         if path == STDIN:
+            if sys.stdin is None:
+                raise InputError("expected a readable file, found: standard input is closed")
             stream = getattr(sys.stdin, "buffer", sys.stdin)
             data = stream.read(MAX_FILE_BYTES + 1)
             if isinstance(data, str):  # a text stream put in place of standard input

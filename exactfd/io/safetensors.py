@@ -25,7 +25,10 @@ def read_tensors(data: bytes) -> dict[str, Array]:
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > len(data) - 8:
         raise InputError(f"expected a safetensors header, found a length of {size} bytes in a file of {len(data)}")
-    header = parse(data[8 : 8 + size])
+    try:
+        header = parse(data[8 : 8 + size])
+    except InputError as error:
+        raise InputError(f"header: {error}") from None
     if not isinstance(header, Object):
         raise InputError(f"header: expected an object of tensors, found {describe(header)}")
     if header.repeated is not None:

@@ -87,6 +87,9 @@ def draw(scene: Scene) -> Figure:
     require_matplotlib()
     from matplotlib.figure import Figure
 
+    for low, high in zip(*map(_floats, scene.box), strict=True):
+        if not high - low > max(1e-12 * max(abs(low), abs(high)), 1e-280):
+            raise InputError("plot: the box is too thin to be drawn in binary64; choose a larger --box")
     figure = Figure(figsize=(7.6, 6.2), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(scene.headline, fontsize=11, color=_INK, pad=10)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -133,6 +134,10 @@ def test_bad_points(run, tmp_path, examples, text, place):
         ("plot", "diamond.json", "-o", "picture"),
         ("plot", "iris_4-5-3.json", "-o", "picture.png"),
         ("plot", "diamond.json", "-o", "picture.png", "--box", "2", "2"),
+        ("plot", "diamond.json", "-o", "picture.png", "--box", "0", "1e-400"),
+        ("plot", "diamond.json", "-o", "picture.png", "--box", "1e20", "100000000000000000001"),
+        ("plot", "glmw_example_1-1.json", "-o", "picture.png", "--box", "1e20", "100000000000000000001"),
+        ("plot", "diamond.json", "-o", "picture.png", "--box", "0", "1e400"),
     ],
 )
 def test_options_that_do_not_fit(run, examples, tmp_path, monkeypatch, arguments):
@@ -353,6 +358,53 @@ def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path):
 
 def test_the_command_and_the_module_are_one():
     assert 'exactfd = "exactfd.__main__:main"' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("info - <&-", "<stdin>: expected a readable file, found: standard input is closed"),
+        ("info examples/diamond.json >&-", "<stdout>: expected room for the answer, found: standard output is closed"),
+    ],
+)
+def test_closed_streams(command, line):
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m exactfd {command}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", f"exactfd: error: {line}\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
+def test_unreadable_and_unwritable(run):
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        _check_permissions(run, Path(name))
+
+
+def _check_permissions(run, tmp_path):
+    (tmp_path / "net.json").write_text(GOOD)
+    (tmp_path / "net.json").chmod(0)
+    (tmp_path / "good.json").write_text(GOOD)
+    (tmp_path / "good.json").chmod(0o644)
+    run("dim", tmp_path / "good.json", "--certificate", tmp_path / "c.json")  # imports what is needed
+    os.seteuid(65534)
+    try:
+        results = [
+            run("info", tmp_path / "net.json"),
+            run("rank", tmp_path / "good.json", "--points", tmp_path / "net.json"),
+            run("verify", tmp_path / "net.json"),
+            run("info", tmp_path / "good.json", "-o", tmp_path / "out.txt"),
+            run("dim", tmp_path / "good.json", "--certificate", tmp_path / "d.json"),
+        ]
+    finally:
+        os.seteuid(0)
+    for result, name in zip(results, ("net", "net", "net", "out", "d"), strict=True):
+        assert f"{tmp_path}/{name}." in one_line(result)
+        assert result.stderr.endswith("Permission denied\n")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device without room is known to Linux only")
