@@ -29,6 +29,7 @@ _MAX_DOTS = 150
 _WIDTH, _HEIGHT = 410.0, 360.0
 _EM, _LINE = 0.62, 0.85
 _SMALLEST = 6.0
+_FARTHEST = 1e150  # products of two coordinates are still floats
 
 _INK = "#1f2933"
 _NOTHING = "#eef1f4"  # adds nothing to the rank
@@ -375,6 +376,6 @@ def _tuple_text(scene: Scene, region: Region) -> str:
 def _floats(point: Sequence[Fraction]) -> tuple[float, ...]:
     """Rounded once, for display only."""
     result = tuple(rationals.nearest_float(rationals.to_fmpq(entry)) for entry in point)
-    if not all(math.isfinite(entry) for entry in result):
-        raise InputError("plot: a coordinate is beyond 1.8e308 and cannot be drawn; choose a smaller --box")
+    if not all(abs(entry) <= _FARTHEST for entry in result):
+        raise InputError(f"plot: a coordinate is beyond {_FARTHEST:g} and cannot be drawn; choose a smaller --box")
     return result

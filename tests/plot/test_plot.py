@@ -237,5 +237,16 @@ def test_png(tmp_path):
 
 
 def test_too_large_to_draw():
-    with pytest.raises(InputError, match=r"1\.8e308"):
+    with pytest.raises(InputError, match=r"1e\+150"):
         plot_complex(load("diamond"), box=(0, 10**400))
+    with pytest.raises(InputError, match=r"1e\+150"):
+        plot_complex(exactfd.Network([([[10**200]], [0])]), box=(0, 1))
+    with pytest.raises(InputError, match="too thin"):
+        plot_complex(load("diamond"), box=(10**20, 10**20 + 1))
+
+
+@pytest.mark.parametrize("box", [(-(10**140), 10**140), (0, "1e-250"), (10**9, 10**9 + 1)])
+@pytest.mark.parametrize("name", ["diamond", "glmw_example_1-1"])
+def test_extreme_boxes_that_can_be_drawn(name, box, tmp_path):
+    """No overflow on the way (a warning is an error here)."""
+    save_picture(plot_complex(load(name), box=box), tmp_path / "a.png")
