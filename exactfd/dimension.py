@@ -173,6 +173,7 @@ def functional_dimension(
             vectors = kernel(search, budget=budget, progress=progress)
             if annihilates(network, vectors, smooth, budget=budget, progress=progress):
                 method = "all cells; the upper bound is a verified kernel"
+                method = method if len(smooth) else "no cell is parametrically smooth"
                 return _result(network, search, search.rank, method, len(labels), True, vectors)
         except BudgetExceeded as error:
             return _interrupted(network, max(best, search, key=_rank), error, len(labels), True)

@@ -28,6 +28,8 @@ from exactfd.network import Network
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
 
+_LONG = 200  # characters of a point in a message
+
 # --------------------------------------------------------------------------- exact
 
 
@@ -61,9 +63,13 @@ def smooth_labels(network: Network, points: Sequence[Sequence[fmpq]]) -> SignArr
                 if label == 0
             ]
             coordinates = ", ".join(str(entry) for entry in point)
+            if len(coordinates) > _LONG:
+                coordinates = coordinates[:_LONG] + "..."
+            several = len(zeros) > 1
             raise NonSmoothPointError(
                 f"points[{index}] = ({coordinates}) is not parametrically smooth: {' and '.join(zeros)} "
-                "vanishes there and can reach the output; move the point off that bent hyperplane"
+                f"{'vanish' if several else 'vanishes'} there and can reach the output; move the point off "
+                f"{'these bent hyperplanes' if several else 'that bent hyperplane'}"
             )
         result[index] = labels
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import json
 import os
 import re
 import shutil
@@ -12,8 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import exactfd
+from exactfd.cli.main import COMMANDS as COMMANDS_WITH_JSON
+from exactfd.cli.main import commands
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -62,6 +66,48 @@ def test_python_examples(page, monkeypatch):
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     runner.run(test)
     assert runner.failures == 0
+
+
+def documented_keys():
+    """The keys in the tables of docs/commands.md, by section; those before the first section are common."""
+    sections = re.split(r"^## ", (ROOT / "docs" / "commands.md").read_text(), flags=re.MULTILINE)
+    tables = {}
+    for section in sections:
+        for table in re.findall(r"^\| key \|.*\n\|.*\n((?:\|.*\n)+)", section, re.MULTILINE):
+            cells = [row.split("|")[1] for row in table.splitlines()]
+            tables[section.split()[0]] = {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
+    common = tables.pop(sections[0].split()[0])
+    return common, tables
+
+
+JSON_ANSWERS = {
+    "info": ["examples/diamond.json"],
+    "cells": [
+        "examples/diamond.json --list --box -1 1 --certificate c.json",
+        "examples/diamond.json --algorithm splitting",
+        "examples/iris_4-6-6-3.json --max-cells 100",
+    ],
+    "dim": ["examples/diamond.json --kernel --certificate c.json", "examples/iris_4-6-6-3.json --max-cells 100"],
+    "rank": [
+        "examples/glmw_example_1-1.json --points examples/points/glmw_example_1-1_batch_3.json --certificate c.json"
+    ],
+    "verify": ["c.json"],
+    "plot": ["examples/diamond.json -o a.svg", "examples/diamond.json -o b.svg --max-cells 2"],
+}
+
+
+def test_keys_of_the_json_documents(workplace, monkeypatch):
+    """What the tables list is what the commands print, no key more and no key less."""
+    monkeypatch.chdir(workplace)
+    common, tables = documented_keys()
+    assert list(tables) == list(JSON_ANSWERS) == list(COMMANDS_WITH_JSON)
+    for command, answers in JSON_ANSWERS.items():
+        printed = set()
+        for arguments in answers:
+            result = CliRunner().invoke(commands, [command, *arguments.split(), "--json"])
+            assert result.exit_code in (0, 4), result.stderr
+            printed |= set(json.loads(result.stdout))
+        assert printed - common == tables[command] - common, command
 
 
 def test_the_readme_has_examples():

@@ -59,6 +59,22 @@ def test_rows_modulo_a_prime():
         assert cell.tolist() == [[e.numerator * pow(e.denominator, -1, prime) % prime for e in row] for row in exact]
 
 
+@pytest.mark.parametrize("layers", [[([[1]], [0])], [([[1]], [0]), ([[1]], [0])]], ids=["corner", "twice"])
+def test_a_zero_neuron_is_closed_in_floats(layers):
+    """At a pre-activation of exactly zero ReLU has slope 0 here, as in the experiments that this path stands for."""
+    network = exactfd.Network([*layers, ([[3]], [2])])
+    rows = float_jacobian(network, [[0], [1]])
+    assert rows[0].tolist() == [0.0] * (2 * len(layers) + 1) + [1.0]
+    assert rows[1, 1] == 3.0
+
+
+def test_float_rows_at_a_smooth_point_with_a_zero_neuron():
+    """relu(-1 - relu(x)) at 0: the zero neuron is behind one that is closed, and the point is smooth."""
+    network = exactfd.Network([([[1]], [0]), ([[-1]], [-1]), ([[5]], [2])])
+    exact = fractions_net.jacobian(network.to_fractions(), "identity", [[Fraction(0)]])
+    assert float_jacobian(network, [[0]]).tolist() == [[float(x) for x in row] for row in exact]
+
+
 def test_float_rows_are_the_exact_ones_rounded():
     rng = np.random.default_rng(7)
     layers = [

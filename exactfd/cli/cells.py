@@ -69,10 +69,11 @@ class Request:
 @click.option("--dimension", type=click.IntRange(min=0), metavar="K", help="List the cells of dimension K only.")
 @click.option(
     "--algorithm",
-    type=click.Choice(["complex", "splitting"]),
-    default="complex",
+    type=click.Choice(["auto", "complex", "splitting"]),
+    default="auto",
     show_default=True,
-    help="complex: cells of every dimension; splitting: those of top dimension only, for many inputs.",
+    help="complex: cells of every dimension; splitting: those of top dimension only, for many inputs; auto: splitting "
+    "where the complex is too large to begin with and --list --dimension asks for cells of top dimension only.",
 )
 @budget_options
 @certificate_option
@@ -99,6 +100,10 @@ def command(
     from exactfd.geometry.box import parse_box
 
     limits = parse_box(box, network.input_dimension)
+    if algorithm != "splitting" and (found := _too_large(network, limits)):
+        if algorithm == "complex" or dimension is None or dimension < network.input_dimension:
+            raise InputError(f"{source.net}: {found}; for the cells of top dimension alone use --algorithm splitting")
+        algorithm = "splitting"
     request = Request(network, limits, listing, dimension, budget, source.rounded_to, certificate)
     if algorithm == "splitting":
         _splitting(request, answer)
@@ -108,6 +113,29 @@ def command(
         return exits.ANSWERED
     click.echo(f"exactfd: {request.limit}", err=True)
     return exits.BUDGET
+
+
+def _too_large(network: Network, box: Box | None) -> str | None:
+    """Why the whole complex cannot even be begun, if so."""
+    from flint import fmpq_mat
+
+    from exactfd.geometry.subdivision import MAX_DIMENSION
+    from exactfd.linalg import exact
+
+    inputs = network.input_dimension
+    if inputs <= MAX_DIMENSION or not network.relu_widths:
+        return None
+    if box is None:  # directions that the first layer does not see cost nothing
+        inputs = min(inputs, network.relu_widths[0])
+        if inputs > MAX_DIMENSION:
+            inputs = exact.rank(fmpq_mat([row[:-1] for row in network.augmented(1).tolist()]))
+    if inputs <= MAX_DIMENSION:
+        return None
+    what = "inputs of a box" if box is not None else "independent rows of layer 1"
+    return (
+        f"the whole complex begins with 3^{inputs} cells for {inputs} {what}; "
+        f"expected at most {MAX_DIMENSION} to look for cells of every dimension"
+    )
 
 
 def _check_dimension(dimension: int | None, top: int, algorithm: str) -> None:

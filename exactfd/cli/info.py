@@ -14,10 +14,11 @@ from exactfd.cli.output import aligned, shape, write_answer
 @answer_options
 def command(source: Source, answer: Answer) -> int:
     """Architecture, number of parameters, upper bound D' and digest of a network file."""
-    network = source.load()
+    network, assumed = source.load_and_tell()
     document = {
         "architecture": list(network.architecture),
         "output_activation": network.output_activation,
+        "output_activation_assumed": assumed,
         "parametric_dimension": network.parametric_dimension,
         "upper_bound": network.upper_bound,
         "hidden_neurons": network.hidden_neurons,
@@ -34,5 +35,11 @@ def command(source: Source, answer: Answer) -> int:
     ]
     if source.rounded_to is not None:
         rows.append(("rounded to", f"multiples of {source.rounded_to}"))
-    write_answer(answer, document, aligned(rows))
+    lines = aligned(rows)
+    if assumed:
+        lines.append(
+            "the output activation is assumed: this file format does not hold it; "
+            "--output-activation identity or relu says it"
+        )
+    write_answer(answer, document, lines)
     return exits.ANSWERED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from importlib import import_module
@@ -13,6 +12,7 @@ import click
 from exactfd import __version__
 from exactfd.cli import exits
 from exactfd.cli.options import debug_option, debug_wanted
+from exactfd.cli.output import silence_stdout
 
 #: Each is a module of this room with a click command named ``command``.
 COMMANDS = ("info", "cells", "dim", "rank", "verify", "plot")
@@ -39,7 +39,7 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except BrokenPipeError:  # here, because click would make it exit code 1, "answered and false"
-            _silence_stdout()
+            silence_stdout()
             return exits.BROKEN_PIPE
         except Exception as error:
             return _code_of(error, debug=debug_wanted(ctx))
@@ -80,14 +80,6 @@ def _fail(code: int, message: str) -> int:
     line = " ".join(message.splitlines())
     click.echo(f"exactfd: error: {line}", err=True)
     return code
-
-
-def _silence_stdout() -> None:
-    """Nobody reads any more: keep the interpreter from saying so when it flushes at the end."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):  # standard output is no real file
-        return
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -111,9 +111,13 @@ class Source:
 
     def load(self) -> Network:
         """Read it. Raises ``InputError``."""
+        return self.load_and_tell()[0]
+
+    def load_and_tell(self) -> tuple[Network, bool]:
+        """Read it; also whether its output activation is assumed, since nobody says it."""
         from exactfd import io
 
-        return io.load(self.net, output_activation=self.output_activation, round_to=self.round_to)
+        return io.load_and_tell(self.net, output_activation=self.output_activation, round_to=self.round_to)
 
     @property
     def rounded_to(self) -> str | None:
@@ -144,16 +148,15 @@ def network_options(function: F) -> F:
     return wrapped  # type: ignore[return-value]  # click hands over keyword arguments only
 
 
-def budget_options(function: F) -> F:
-    """``--max-cells --time-limit --memory-limit``, passed on as ``make_budget`` (the clock starts when called)."""
+def limit_options(function: F) -> F:
+    """``--time-limit --memory-limit``, passed on as ``make_budget`` (the clock starts when called)."""
 
-    @click.option("--max-cells", type=click.IntRange(min=1), metavar="N", help="Give up beyond N cells.")
     @click.option("--time-limit", type=seconds, metavar="TIME", help="Give up after TIME (30, 5m, 2h).")
     @click.option("--memory-limit", type=size, metavar="SIZE", help="Give up beyond SIZE of memory (500M, 2G).")
     @functools.wraps(function)
-    def wrapped(
-        *args: Any, max_cells: int | None, time_limit: float | None, memory_limit: int | None, **others: Any
-    ) -> Any:
+    def wrapped(*args: Any, time_limit: float | None, memory_limit: int | None, **others: Any) -> Any:
+        max_cells = others.pop("max_cells", None)
+
         def make_budget() -> Budget:
             from exactfd.budget import Budget
 
@@ -161,24 +164,17 @@ def budget_options(function: F) -> F:
 
         return function(*args, make_budget=make_budget, **others)
 
-    return wrapped  # type: ignore[return-value]
-
-
-def limit_options(function: F) -> F:
-    """``--time-limit --memory-limit`` alone, passed on as ``make_budget``."""
-
-    @click.option("--time-limit", type=seconds, metavar="TIME", help="Give up after TIME (30, 5m, 2h).")
-    @click.option("--memory-limit", type=size, metavar="SIZE", help="Give up beyond SIZE of memory (500M, 2G).")
-    @functools.wraps(function)
-    def wrapped(*args: Any, time_limit: float | None, memory_limit: int | None, **others: Any) -> Any:
-        def make_budget() -> Budget:
-            from exactfd.budget import Budget
-
-            return Budget(time_limit=time_limit, memory_limit=memory_limit)
-
-        return function(*args, make_budget=make_budget, **others)
-
     return wrapped  # type: ignore[return-value]  # as in network_options
+
+
+def budget_options(function: F) -> F:
+    """``--max-cells --time-limit --memory-limit``, passed on as ``make_budget``."""
+    return click.option(
+        "--max-cells",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Give up beyond N cells: of every dimension in the whole complex, of top dimension in a splitting tree.",
+    )(limit_options(function))
 
 
 @dataclass(frozen=True)
@@ -205,22 +201,27 @@ def answer_options(function: F) -> F:
     """``--json -o -q --debug``, passed on as ``answer``."""
 
     @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
-    @click.option("-o", "--output", metavar="FILE", help="Write the answer to FILE, atomically, instead of stdout.")
+    @click.option("-o", "--output", metavar="FILE", help="Write the answer to FILE, atomically, instead of stdout (-).")
     @click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings on stderr.")
     @debug_option
     @functools.wraps(function)
     def wrapped(*args: Any, as_json: bool, output: str | None, quiet: bool, **others: Any) -> Any:
         if output is not None:
             _check_folder(output)
+            certificate = others.get("certificate")
+            if certificate is not None and os.path.realpath(output) == os.path.realpath(certificate):
+                raise click.UsageError("-o and --certificate name the same file; give each its own")
         return function(*args, answer=Answer(as_json, output, quiet), **others)
 
-    return wrapped  # type: ignore[return-value]
+    return wrapped  # type: ignore[return-value]  # as in network_options
 
 
 def certificate_option(function: F) -> F:
     """``--certificate FILE``, passed on as ``certificate``; a folder that is not there is refused before the work."""
 
     def check(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+        if value == "-":
+            raise click.BadParameter("standard output is for the answer; name a file (one called - is ./-)")
         if value is not None:
             _check_folder(value)
         return value

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
-import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TextIO
@@ -20,49 +19,37 @@ from exactfd.errors import InputError
 def opened(path: str | None) -> Iterator[TextIO]:
     """Standard output (None or ``-``), or a file that appears, whole, when the block ends without an exception.
 
-    Raises ``InputError`` when the file cannot be written; checked before the block runs.
+    Raises ``InputError`` when the file cannot be written; checked before the block runs where that can be known.
     """
     if path is None or path == "-":
-        yield sys.stdout
-        sys.stdout.flush()
+        if sys.stdout is None:
+            raise InputError("<stdout>: expected room for the answer, found: standard output is closed")
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            silence_stdout()
+            raise InputError(f"<stdout>: expected room for the answer, found: {error.strerror or error}") from None
         return
-    target = os.path.realpath(path)
+    from exactfd.io.files import open_atomically
+
+    with open_atomically(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
+        try:
+            yield text
+        finally:
+            with contextlib.suppress(ValueError):  # a device that failed has closed itself
+                text.detach()
+
+
+def silence_stdout() -> None:
+    """Nobody reads any more, or there is no room: keep the interpreter from saying so when it flushes at the end."""
     try:
-        mode = os.stat(target).st_mode if os.path.exists(target) else None
-        if mode is not None and stat.S_ISDIR(mode):
-            raise IsADirectoryError(None, "it is a directory")
-        if mode is not None and not stat.S_ISREG(mode):  # a pipe or a device
-            with open(target, "w", encoding="utf-8") as device:
-                yield device
-            return
-        folder, name = os.path.split(target)
-        handle, temporary = tempfile.mkstemp(prefix=f".{name[:40]}.", suffix=".tmp", dir=folder)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            yield file
-            try:
-                file.flush()
-                os.fsync(file.fileno())
-                os.chmod(temporary, _default_mode() if mode is None else stat.S_IMODE(mode))
-                os.replace(temporary, target)
-            except OSError as error:
-                raise _unwritable(path, error) from None
-    except BaseException:  # an interrupt too
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _unwritable(path: str, error: OSError) -> InputError:
-    return InputError(f"{path}: expected a writable file, found: {error.strerror or error}")
-
-
-def _default_mode() -> int:
-    mask = os.umask(0o022)  # it can only be read by setting it
-    os.umask(mask)
-    return 0o666 & ~mask
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):  # standard output is no real file
+        return
 
 
 class JsonDocument:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 @click.command("rank", short_help="Rank of the Jacobian on a batch of points.")
 @network_options
 @click.option(
-    "--points", required=True, metavar="FILE", help='Points: .json, .csv or .npy; "-" reads JSON from standard input.'
+    "--points",
+    required=True,
+    metavar="FILE",
+    help='Points: .json, .csv or .npy; "-" reads any of them from standard input.',
 )
 @click.option(
     "--algorithm",
@@ -61,7 +64,8 @@ def command(
     from exactfd.batches import batch_functional_dimension
 
     with reporting(quiet=answer.quiet) as progress:
-        result = batch_functional_dimension(network, batch, algorithm=algorithm, budget=budget, progress=progress)
+        with io.located(points):
+            result = batch_functional_dimension(network, batch, algorithm=algorithm, budget=budget, progress=progress)
         document = {**result.to_dict(), "rounded_to": source.rounded_to}
         if certificate is not None:
             from exactfd.certificates import batch_certificate

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar
-
-from flint import fmpq
 
 from exactfd.errors import InputError, ShapeError
 from exactfd.io import networks, numpy_arrays, onnx, points, pytorch, safetensors
 from exactfd.io.files import MAX_FILE_BYTES, MAX_NUMBERS, STDIN, StrPath, located, read_bytes, write_atomically
 from exactfd.network import Network, OutputActivation
 
-__all__ = ["MAX_FILE_BYTES", "MAX_NUMBERS", "load", "load_points", "save", "write_atomically"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MAX_NUMBERS",
+    "load",
+    "load_and_tell",
+    "load_points",
+    "located",
+    "save",
+    "write_atomically",
+]
 
 _T = TypeVar("_T")
 
@@ -25,11 +33,8 @@ _NETWORKS: dict[str, Callable[[bytes], Network]] = {
     ".safetensors": safetensors.read,
     ".onnx": onnx.read,
 }
-_POINTS: dict[str, Callable[[bytes], list[list[fmpq]]]] = {
-    ".json": points.read_json,
-    ".csv": points.read_csv,
-    ".npy": points.read_npy,
-}
+#: Formats that hold no activation: the output is called affine unless the caller knows better.
+_SILENT = (numpy_arrays.read, pytorch.read, safetensors.read)
 
 
 def load(path: StrPath, *, output_activation: OutputActivation | None = None, round_to: Any | None = None) -> Network:
@@ -52,23 +57,38 @@ def load(path: StrPath, *, output_activation: OutputActivation | None = None, ro
     MissingExtraError
         when PyTorch or ONNX is needed and not installed.
     """
+    return load_and_tell(path, output_activation=output_activation, round_to=round_to)[0]
+
+
+def load_and_tell(
+    path: StrPath, *, output_activation: OutputActivation | None = None, round_to: Any | None = None
+) -> tuple[Network, bool]:
+    """As :func:`load`; also whether the output activation is assumed, since neither file nor caller says it."""
     with located(path):
         data = read_bytes(path)
-        network = _reader(path, data, _NETWORKS)(data)
+        reader = _reader(path, data, _NETWORKS)
+        network = reader(data)
         if output_activation is not None:
             network = Network(_layers(network), output_activation=output_activation)
-        return network if round_to is None else _rounded(network, round_to)
+        assumed = output_activation is None and reader in _SILENT
+        return network if round_to is None else _rounded(network, round_to), assumed
 
 
-def load_points(path: StrPath, *, dimension: int | None = None) -> list[list[fmpq]]:
-    """Read a points file: ``.json``, ``.csv`` or ``.npy``; ``-`` is JSON on stdin. One list of exact numbers per point.
+def load_points(path: StrPath, *, dimension: int | None = None) -> points.Points:
+    """Read a points file: ``.json``, ``.csv`` or ``.npy``; ``-`` is stdin. One list of exact numbers per point.
 
-    With ``dimension`` given, points of another dimension are refused. Raises ``InputError`` naming the file, the point
-    and the coordinate.
+    Without an extension, as on stdin and in pipes, the content decides: JSON begins with ``{`` or ``[``, and what is
+    not ``.npy`` either is read as ``.csv``. With ``dimension`` given, points of another dimension are refused. Raises
+    ``InputError`` naming the file, the point and the coordinate.
     """
+    readers: dict[str, Callable[[bytes], points.Points]] = {
+        ".json": points.read_json,
+        ".csv": points.read_csv,
+        ".npy": functools.partial(points.read_npy, dimension=dimension),
+    }
     with located(path):
         data = read_bytes(path)
-        result = _reader(path, data, _POINTS)(data)
+        result = _reader(path, data, readers, unnamed=".csv")(data)
         if dimension is not None and len(result[0]) != dimension:
             raise ShapeError(
                 f"points: the network has {dimension} inputs, found points with {len(result[0])} coordinates"
@@ -86,15 +106,21 @@ def save(network: Network, path: StrPath) -> None:
     write_atomically(path, text)
 
 
-def _reader(path: StrPath, data: bytes, readers: dict[str, Callable[[bytes], _T]]) -> Callable[[bytes], _T]:
-    extension = ".json" if path == STDIN else os.path.splitext(os.fspath(path))[1].lower()
+def _reader(
+    path: StrPath, data: bytes, readers: dict[str, Callable[[bytes], _T]], *, unnamed: str | None = None
+) -> Callable[[bytes], _T]:
+    """Reader by the extension, else by the content; ``unnamed`` is the format without extension that has no sign."""
+    extension = "" if path == STDIN else os.path.splitext(os.fspath(path))[1].lower()
     if extension in readers:
         return readers[extension]
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if start == b"{" or (start == b"[" and not extension) or (path == STDIN and unnamed is None):
         return readers[".json"]
     for magic, sniffed in ((b"PK\x03\x04", ".npz"), (b"\x93NUMPY", ".npy")):
         if data.startswith(magic) and sniffed in readers:
             return readers[sniffed]
+    if unnamed is not None and not extension:
+        return readers[unnamed]
     raise InputError(f"expected one of the formats {', '.join(readers)}, found the extension {extension!r:.40}")
 
 

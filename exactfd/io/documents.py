@@ -33,7 +33,11 @@ def _object(pairs: list[tuple[str, Any]]) -> Object:
     result = Object(pairs)
     if len(result) < len(pairs):
         seen: set[str] = set()
-        result.repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        for key, _ in pairs:
+            if key in seen:
+                result.repeated = key
+                break
+            seen.add(key)
     return result
 
 
@@ -51,6 +55,8 @@ def decode(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise InputError("byte 0: expected UTF-8 text, found the byte order mark of UTF-16 or UTF-32") from None
         raise InputError(
             f"byte {error.start}: expected UTF-8 text, found the byte 0x{data[error.start]:02x}; "
             "a binary file needs its own extension (.npz, .npy, .pt, .safetensors, .onnx)"

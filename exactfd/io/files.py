@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
+import signal
 import stat
 import sys
-import tempfile
+import threading
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from exactfd.errors import InputError, MissingExtraError
 
@@ -20,6 +22,8 @@ MAX_FILE_BYTES = 256 << 20
 MAX_NUMBERS = 1 << 24
 
 STDIN = "-"
+#: Exit code of a process that SIGTERM ended while it was writing.
+TERMINATED = 143
 
 
 def display(path: StrPath) -> str:
@@ -45,6 +49,8 @@ def read_bytes(path: StrPath) -> bytes:
     """
     try:
         if path == STDIN:
+            if sys.stdin is None:
+                raise InputError("expected a readable file, found: standard input is closed")
             stream = getattr(sys.stdin, "buffer", sys.stdin)
             data = stream.read(MAX_FILE_BYTES + 1)
             if isinstance(data, str):  # a text stream put in place of standard input
@@ -75,37 +81,82 @@ def _too_large(found: str) -> NoReturn:
 
 
 def write_atomically(path: StrPath, content: str | bytes) -> None:
-    """Write a whole file or nothing: a temporary file in the same directory takes the place of ``path``.
+    """Write a whole file or nothing, as :func:`open_atomically` does; text is written as UTF-8."""
+    with open_atomically(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
-    Text is written as UTF-8. An existing file keeps its permissions, a symbolic link stays one, and a pipe or a device
-    (``/dev/stdout``) is written to directly. Raises ``InputError`` when the file cannot be written; an interrupt
-    leaves nothing behind.
+
+@contextlib.contextmanager
+def open_atomically(path: StrPath) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of ``path``, whole, when the block ends without an exception.
+
+    Until then it is a temporary file in the same directory. An existing file keeps its permissions, a symbolic link
+    stays one, and a pipe or a device (``/dev/stdout``) is written to directly. Raises ``InputError`` when the file
+    cannot be written, before the block runs where that can be known; an interrupt, or SIGTERM in a process that would
+    die of it, leaves nothing behind.
     """
-    data = content.encode() if isinstance(content, str) else content
-    target = os.path.realpath(path)
     try:
-        mode = _mode(target)
-        if mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        target, mode = _target(path)
+        if mode is not None and not stat.S_ISREG(mode):
             with open(target, "wb") as device:
-                device.write(data)
+                yield device
             return
-        if mode is not None and stat.S_ISDIR(mode):
-            raise InputError(f"{display(path)}: expected the name of a file to write, found a directory")
         directory, name = os.path.split(target)
-        handle, temporary = tempfile.mkstemp(prefix=f".{name[:40]}.", suffix=".tmp", dir=directory)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, _new_file_mode() if mode is None else stat.S_IMODE(mode))
-            os.replace(temporary, target)
-        except BaseException:  # also on an interrupt
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        temporary = os.path.join(directory, f".{name[:40]}.{secrets.token_hex(8)}.tmp")
+        with _terminated_in_order():
+            try:
+                with open(temporary, "xb", opener=_private) as file:
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.chmod(temporary, _new_file_mode() if mode is None else stat.S_IMODE(mode))
+                os.replace(temporary, target)
+            except BaseException:  # also on an interrupt
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+                raise
     except OSError as error:
-        raise InputError(f"{display(path)}: expected a writable file, found: {error.strerror or error}") from None
+        raise InputError(f"{os.fspath(path)}: expected a writable file, found: {error.strerror or error}") from None
+
+
+def _target(path: StrPath) -> tuple[str, int | None]:
+    """The file itself behind symbolic links, and its mode if it is there."""
+    name = os.fspath(path)
+    if name == STDIN:
+        raise InputError("-: expected the name of a file to write; a file of that name is ./-")
+    try:
+        target = os.path.realpath(name)
+        mode = _mode(target)
+    except ValueError as error:  # a null byte
+        raise InputError(f"{name!r}: expected the name of a file to write, found: {error}") from None
+    if mode is not None and stat.S_ISDIR(mode):
+        raise InputError(f"{name}: expected the name of a file to write, found a directory")
+    return target, mode
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+@contextlib.contextmanager
+def _terminated_in_order() -> Iterator[None]:
+    """SIGTERM ends the process by ``SystemExit(143)`` within the block, where it would have killed it.
+
+    Only within the block: Python runs no handler during a long call into FLINT, which the signal should still end.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, frame: object) -> NoReturn:
+        signal.signal(number, signal.SIG_IGN)  # until the file is gone: `timeout` may send two
+        raise SystemExit(TERMINATED)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _mode(path: str) -> int | None:

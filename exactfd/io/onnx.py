@@ -42,7 +42,11 @@ class _Chain:
             raise InputError("expected dense initializers, found a sparse one")
         self.graph = graph
         self.helper = helper
-        self.constants = {tensor.name: tensor for tensor in graph.initializer}
+        self.constants: dict[str, Any] = {}
+        for tensor in graph.initializer:
+            if tensor.name in self.constants:
+                raise InputError(f"expected every initializer once, found {tensor.name[:40]!r} twice")
+            self.constants[tensor.name] = tensor
         self.layers: list[tuple[list[list[fmpq]], list[fmpq]]] = []
         self.rectified = True
 

@@ -68,9 +68,17 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         raise InputError(f"line {reader.line_num}: expected comma-separated numbers, found: {error}") from None
 
 
-def read_npy(data: bytes) -> Points:
-    """Points of a ``.npy`` file: a ``k x n_0`` array of reals or integers, each taken exactly."""
+def read_npy(data: bytes, *, dimension: int | None = None) -> Points:
+    """Points of a ``.npy`` file: a ``k x n_0`` array of reals or integers, each taken exactly.
+
+    Where points are known to have one coordinate (``dimension=1``), a list of ``k`` numbers is ``k`` points too.
+    """
     array = read_array(data, "points")
+    if array.ndim == 1 and dimension == 1:
+        array = array.reshape(-1, 1)
     if array.ndim != 2 or 0 in array.shape:
-        raise ShapeError(f"points: expected a 2-dimensional array (points x coordinates), found shape {array.shape}")
+        hint = "; reshape it: (1, -1) for one point, (-1, 1) for points on a line" if array.ndim == 1 else ""
+        raise ShapeError(
+            f"points: expected a 2-dimensional array (points x coordinates), found shape {array.shape}{hint}"
+        )
     return matrix_rows(array, what="points")

@@ -25,9 +25,14 @@ def read_tensors(data: bytes) -> dict[str, Array]:
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > len(data) - 8:
         raise InputError(f"expected a safetensors header, found a length of {size} bytes in a file of {len(data)}")
-    header = parse(data[8 : 8 + size])
-    if not isinstance(header, Object) or header.repeated is not None:
-        raise InputError(f"header: expected an object with every tensor once, found {describe(header)}")
+    try:
+        header = parse(data[8 : 8 + size])
+    except InputError as error:
+        raise InputError(f"header: {error}") from None
+    if not isinstance(header, Object):
+        raise InputError(f"header: expected an object of tensors, found {describe(header)}")
+    if header.repeated is not None:
+        raise InputError(f"header: expected every tensor once, found {quote(header.repeated)} twice")
     body = memoryview(data)[8 + size :]
     tensors = {name: _tensor(name, entry, body) for name, entry in header.items() if name != "__metadata__"}
     check_total(tensors)

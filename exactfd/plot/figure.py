@@ -25,11 +25,17 @@ SUFFIXES = (".png", ".svg")
 #: With more cells than this their labels would hide the picture.
 MAX_LABELLED = 25
 _MAX_DOTS = 150
+# in points, or in font sizes: how much room there is for a label, and how much it takes
+_WIDTH, _HEIGHT = 410.0, 360.0
+_EM, _LINE = 0.62, 0.85
+_SMALLEST = 6.0
+_FARTHEST = 1e150  # products of two coordinates are still floats
 
 _INK = "#1f2933"
 _NOTHING = "#eef1f4"  # adds nothing to the rank
 _PLAIN = "#dfe8f1"
 _ROUGH = "#ffffff"  # not parametrically smooth
+_HATCH = "#b8c0c8"
 _SCALE = "YlGnBu"
 
 
@@ -44,8 +50,9 @@ def plot_complex(
     """Picture of the canonical polyhedral complex: cells in the plane, or the graph of a function of one variable.
 
     Cells are coloured by what they add to the rank of the Jacobian of the evaluation map, larger cells first; cells
-    that are not parametrically smooth are hatched; ternary tuples are written where there are at most 25 cells. The
-    title states ``dim_fun(theta)`` and the bound ``D'``.
+    that are not parametrically smooth are hatched. Ternary tuples are written into the cells that have room for them,
+    where there are at most 25 cells; below the picture is how many were left out. The title states ``dim_fun(theta)``
+    and the bound ``D'``.
 
     Parameters
     ----------
@@ -81,19 +88,49 @@ def draw(scene: Scene) -> Figure:
     require_matplotlib()
     from matplotlib.figure import Figure
 
+    for low, high in zip(*map(_floats, scene.box), strict=True):
+        if not high - low > max(1e-12 * max(abs(low), abs(high)), 1e-280):
+            raise InputError("plot: the box is too thin to be drawn in binary64; choose a larger --box")
     figure = Figure(figsize=(7.6, 6.2), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(scene.headline, fontsize=11, color=_INK, pad=10)
     colors = _Colors(scene)
     if scene.network.input_dimension == 1:
-        _draw_graph(axes, scene, colors)
+        keys, written = _draw_graph(axes, scene, colors)
     else:
-        _draw_plane(axes, scene, colors)
+        keys, written = _draw_plane(axes, scene, colors)
+    _explain(axes, scene, keys, written)
     for spine in axes.spines.values():
         spine.set_color("#9aa5b1")
     axes.tick_params(colors="#52606d", labelsize=8)
     colors.add_bar(figure, axes, scene)
     return figure
+
+
+def _explain(axes: Axes, scene: Scene, keys: list[Any], written: int) -> None:
+    """Below the picture: what lines and hatches mean, and how many labels are not there."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    if not all(region.smooth for region in scene.regions):
+        keys.append(
+            Patch(facecolor=_ROUGH, edgecolor=_HATCH, linewidth=0, hatch="////", label="not parametrically smooth")
+        )
+    if left_out := sum(bool(region.labels) for region in scene.regions) - written:
+        labels = "label" if left_out == 1 else "labels"
+        keys.append(Line2D([], [], linestyle="none", label=f"{left_out} {labels} left out for lack of room"))
+    if keys:
+        if inner := axes.get_legend():
+            axes.add_artist(inner)  # the next one would take its place
+        axes.legend(
+            handles=keys,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.08),
+            ncols=3 if len(keys) != 4 else 2,
+            fontsize=8,
+            frameon=False,
+            handlelength=1.6,
+        )
 
 
 def save_picture(figure: Figure, path: str | os.PathLike[str]) -> None:
@@ -172,7 +209,8 @@ class _Colors:
 # --------------------------------------------------------------------------- two inputs
 
 
-def _draw_plane(axes: Axes, scene: Scene, colors: _Colors) -> None:
+def _draw_plane(axes: Axes, scene: Scene, colors: _Colors) -> tuple[list[Any], int]:
+    """Cells, bent lines and vertices; entries of the legend, and the number of labels written."""
     from matplotlib.collections import LineCollection, PolyCollection
 
     for smooth in (True, False):
@@ -183,12 +221,13 @@ def _draw_plane(axes: Axes, scene: Scene, colors: _Colors) -> None:
                 PolyCollection(
                     shapes,
                     facecolors=[colors.face(region) for region in regions],
-                    edgecolors="none" if smooth else "#b8c0c8",
+                    edgecolors="none" if smooth else _HATCH,
                     linewidths=0,
                     hatch=None if smooth else "////",
                     antialiaseds=False,  # no seams between neighbours
                 )
             )
+    keys: list[Any] = []
     depth = max((wall.layer for wall in scene.walls), default=0)
     crowd = max(0.35, min(1.0, 12 / math.sqrt(len(scene.regions) + 1)))
     for layer in range(1, depth + 1):
@@ -197,16 +236,7 @@ def _draw_plane(axes: Axes, scene: Scene, colors: _Colors) -> None:
             width = 1.9 * 0.62 ** (layer - 1) * crowd
             label = f"bent by layer {layer}"
             lines = LineCollection(segments, label=label, colors=_INK, linewidths=width, capstyle="round", zorder=3)
-            axes.add_collection(lines)
-    if depth > 1:
-        axes.legend(
-            loc="upper right",
-            bbox_to_anchor=(1, -0.04),
-            ncols=min(depth, 6),
-            fontsize=8,
-            frameon=False,
-            handlelength=1.6,
-        )
+            keys.append(axes.add_collection(lines))
     if 0 < len(scene.vertices) <= _MAX_DOTS:
         dots = [_floats(vertex) for vertex in scene.vertices]
         axes.plot(*zip(*dots, strict=True), "o", color=_INK, markersize=3.4 * crowd, zorder=4)
@@ -215,40 +245,53 @@ def _draw_plane(axes: Axes, scene: Scene, colors: _Colors) -> None:
     axes.set_ylim(low[1], high[1])
     axes.set_xlabel("$x_1$", color=_INK)
     axes.set_ylabel("$x_2$", color=_INK)
+    written = 0
     if len(scene.regions) <= MAX_LABELLED:
-        spans = (high[0] - low[0], high[1] - low[1])
         for region in scene.regions:
-            _write_label(axes, scene, region, spans)
+            written += _write_label(axes, scene, region, low, high)
+    return keys if depth > 1 else [], written
 
 
-def _write_label(axes: Axes, scene: Scene, region: Region, spans: Sequence[float]) -> None:
-    """The ternary tuple at the centre of mass, as large as the cell has room for."""
+def _write_label(axes: Axes, scene: Scene, region: Region, low: Sequence[float], high: Sequence[float]) -> bool:
+    """The ternary tuple at the centre of mass, as large as the cell has room for; whether there is room at all."""
     from matplotlib.patheffects import withStroke
 
     text = _tuple_text(scene, region)
     if not text:
-        return
-    corners = [_floats(corner) for corner in region.corners]
+        return False
+    spans = (high[0] - low[0], high[1] - low[1])
+    points = [_floats(corner) for corner in region.corners]
+    corners = [((x - low[0]) / spans[0] * _WIDTH, (y - low[1]) / spans[1] * _HEIGHT) for x, y in points]
     x, y = _centroid(corners)
-    width = 2 * min(abs(_crossing(corners, y, side) - x) for side in (-1, 1))
-    size = max(4.5, min(11.0, _room(width / spans[0], text)))
+    size = min(11.0, _room(corners, (x, y), text))
+    if size < _SMALLEST:
+        return False
     axes.text(
-        x,
-        y,
+        low[0] + x / _WIDTH * spans[0],
+        low[1] + y / _HEIGHT * spans[1],
         text,
         ha="center",
-        va="center",
+        va="center_baseline",
         fontsize=size,
         family="monospace",
         color=_INK,
         zorder=5,
         path_effects=[withStroke(linewidth=2.2, foreground="#ffffffd0")],
     )
+    return True
 
 
-def _room(share: float, text: str) -> float:
-    """Font size at which a text fills this share of the width of the axes (some 430 points)."""
-    return share * 430 / (0.66 * len(text))
+def _room(corners: Sequence[tuple[float, float]], center: tuple[float, float], text: str) -> float:
+    """Largest font size at which the box of a text around the centre stays inside a convex polygon."""
+    half = (0.5 * _EM * len(text), 0.5 * _LINE)  # at font size one
+    size = math.inf
+    for p, q in zip(corners, [*corners[1:], corners[0]], strict=True):
+        normal = (q[1] - p[1], p[0] - q[0])  # outwards: corners are counterclockwise
+        inside = normal[0] * (p[0] - center[0]) + normal[1] * (p[1] - center[1])
+        needed = abs(normal[0]) * half[0] + abs(normal[1]) * half[1]
+        if needed > 0:
+            size = min(size, inside / needed)
+    return size
 
 
 def _centroid(corners: Sequence[tuple[float, ...]]) -> tuple[float, float]:
@@ -262,23 +305,17 @@ def _centroid(corners: Sequence[tuple[float, ...]]) -> tuple[float, float]:
     return (x / total, y / total) if total else (origin[0], origin[1])
 
 
-def _crossing(corners: Sequence[tuple[float, ...]], y: float, side: int) -> float:
-    """Where the horizontal through the centre leaves the polygon, on one side."""
-    found = []
-    for p, q in zip(corners, [*corners[1:], corners[0]], strict=True):
-        if min(p[1], q[1]) <= y <= max(p[1], q[1]) and p[1] != q[1]:
-            found.append(p[0] + (q[0] - p[0]) * (y - p[1]) / (q[1] - p[1]))
-    return (max if side > 0 else min)(found, default=corners[0][0])
-
-
 # --------------------------------------------------------------------------- one input
 
 
-def _draw_graph(axes: Axes, scene: Scene, colors: _Colors) -> None:
-    """Graph of every output, with its breakpoints, over intervals coloured by what they add to the rank."""
+def _draw_graph(axes: Axes, scene: Scene, colors: _Colors) -> tuple[list[Any], int]:
+    """Graph of every output, with its breakpoints, over intervals coloured by what they add to the rank.
+
+    Returns entries of the legend below (none), and the number of labels written.
+    """
     for region in scene.regions:
         start, end = (_floats(corner)[0] for corner in region.corners)
-        span = axes.axvspan(start, end, facecolor=colors.face(region), edgecolor="#b8c0c8", linewidth=0, zorder=0)
+        span = axes.axvspan(start, end, facecolor=colors.face(region), edgecolor=_HATCH, linewidth=0, zorder=0)
         if not region.smooth:
             span.set_hatch("////")
     (low,), (high,) = scene.box
@@ -300,11 +337,17 @@ def _draw_graph(axes: Axes, scene: Scene, colors: _Colors) -> None:
     axes.margins(y=0.12)
     axes.set_xlabel("$x$", color=_INK)
     axes.set_ylabel("$F(x)$", color=_INK)
+    written = 0
     if len(scene.regions) <= MAX_LABELLED:
         for region in scene.regions:
             start, end = (_floats(corner)[0] for corner in region.corners)
             text = _tuple_text(scene, region)
-            upright = not text or _room((end - start) / (xs[-1] - xs[0]), text) < 9
+            share = (end - start) / (xs[-1] - xs[0]) * _WIDTH
+            length = 9 * _EM * len(text)
+            upright = share < length
+            if not text or (upright and (share < 9 * _LINE or length > _HEIGHT)):
+                continue
+            written += 1
             axes.text(
                 (start + end) / 2,
                 0.98,
@@ -318,6 +361,7 @@ def _draw_graph(axes: Axes, scene: Scene, colors: _Colors) -> None:
                 color=_INK,
                 zorder=5,
             )
+    return [], written
 
 
 # --------------------------------------------------------------------------- text and floats
@@ -332,6 +376,6 @@ def _tuple_text(scene: Scene, region: Region) -> str:
 def _floats(point: Sequence[Fraction]) -> tuple[float, ...]:
     """Rounded once, for display only."""
     result = tuple(rationals.nearest_float(rationals.to_fmpq(entry)) for entry in point)
-    if not all(math.isfinite(entry) for entry in result):
-        raise InputError("plot: a coordinate is beyond 1.8e308 and cannot be drawn; choose a smaller --box")
+    if not all(abs(entry) <= _FARTHEST for entry in result):
+        raise InputError(f"plot: a coordinate is beyond {_FARTHEST:g} and cannot be drawn; choose a smaller --box")
     return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 import exactfd
@@ -33,6 +34,18 @@ def test_info(answer, run, examples):
     text = run("info", examples / "glmw_example_1-1.json").stdout
     assert found["digest"] in text
     assert "(1, 2, 1), output relu" in text
+
+
+def test_an_activation_that_nobody_says(answer, run, examples, tmp_path):
+    path = tmp_path / "net.npz"
+    np.savez(path, W1=[[1]], b1=[0], W2=[[1]], b2=[0])
+    assert answer("info", path)["output_activation_assumed"] is True
+    assert "assumed" in run("info", path).stdout.splitlines()[-1]
+    assert "--output-activation" in run("info", path).stdout.splitlines()[-1]
+    for arguments in ((path, "--output-activation", "relu"), (path, "--output-activation", "identity"),
+                      (examples / "diamond.json",)):
+        assert answer("info", *arguments)["output_activation_assumed"] is False
+        assert "assumed" not in run("info", *arguments).stdout
 
 
 def test_common_options(answer, examples):
@@ -145,6 +158,29 @@ def test_splitting_says_what_it_leaves_out(run, answer, examples):
     assert "no f-vector" in result.stdout
     assert "2  +-+-  " in result.stdout
     assert answer("cells", examples / "diamond.json", "--algorithm", "splitting")["top_cells"] == 4
+
+
+def test_the_whole_complex_is_too_large(run, answer, random_network):
+    """14 independent hyperplanes begin with 3^14 cells: no budget, but a plain refusal that says what to do."""
+    path = random_network(14, 15, 1)
+    top = ("--list", "--dimension", 14, "--max-cells", 3)
+    for options in ((), ("--max-cells", 5), ("--box", 0, 1), ("--list",), ("--algorithm", "complex", *top)):
+        result = run("cells", path, *options)
+        assert (result.exit_code, result.stdout) == (3, "")
+        assert result.stderr.startswith(f"exactfd: error: {path}: the whole complex begins with 3^14 cells")
+        assert "--algorithm splitting" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    found = answer("cells", path, *top, code=4)  # only top cells are asked for
+    assert (found["algorithm"], found["top_cells"], len(found["cells"])) == ("splitting", 3, 3)
+
+
+def test_inputs_that_the_first_layer_does_not_see(answer, tmp_path):
+    """Twenty inputs, but all hyperplanes of layer 1 are parallel: a complex of three cells."""
+    path = tmp_path / "net.json"
+    weight = [[k * (j + 1) for j in range(20)] for k in (1, 2)] + [[0] * 20] * 18
+    exactfd.save(exactfd.Network([(weight, range(20)), ([[1] * 20], [0])]), path)
+    found = answer("cells", path)
+    assert (found["algorithm"], found["f_vector"][-2:], found["total_cells"]) == ("complex", [2, 3], 5)
 
 
 def test_no_neurons(answer, run, tmp_path):

@@ -7,11 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
 from exactfd.cli.main import COMMANDS
+
+ROOT = Path(__file__).parents[2]
 
 GOOD = '{"format": "exactfd-network", "version": 1, "layers": [{"weight": [["1", "2"]], "bias": ["0"]}]}'
 
@@ -73,7 +77,23 @@ def test_bad_networks(run, tmp_path, kind):
 
 
 def test_bad_networks_on_standard_input(run):
-    assert "<stdin>" in one_line(run("info", "-", stdin="hello"))
+    assert "<stdin>: line 1, column 1: expected valid JSON" in one_line(run("info", "-", stdin="hello"))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("{", "line 1, column 2: expected valid JSON"),
+        (" [[1, 2]]", 'top level: expected an object with the keys "format"'),
+        ("hello", "expected at least one point"),
+        ("1,2\n1,z\n", "line 2, column 2: expected a rational number"),
+        ("1,2,3\n", "points: the network has 2 inputs, found points with 3 coordinates"),
+        ("1/2,1/3\n5,7\n0,1\n", "points[2] = (0, 1) is not parametrically smooth"),
+    ],
+)
+def test_bad_points_on_standard_input(run, examples, text, place):
+    result = run("rank", examples / "two_layer_corner.json", "--points", "-", stdin=text)
+    assert one_line(result).startswith(f"exactfd: error: <stdin>: {place}")
 
 
 def test_files_that_are_not_there(run, tmp_path, examples):
@@ -96,7 +116,9 @@ def test_files_that_are_not_there(run, tmp_path, examples):
 def test_bad_points(run, tmp_path, examples, text, place):
     path = tmp_path / "p.csv"
     path.write_text(text)
-    assert place in one_line(run("rank", examples / "diamond.json", "--points", path))
+    line = one_line(run("rank", examples / "diamond.json", "--points", path))
+    assert line.startswith(f"exactfd: error: {path}: ")
+    assert place in line
 
 
 @pytest.mark.parametrize(
@@ -112,6 +134,10 @@ def test_bad_points(run, tmp_path, examples, text, place):
         ("plot", "diamond.json", "-o", "picture"),
         ("plot", "iris_4-5-3.json", "-o", "picture.png"),
         ("plot", "diamond.json", "-o", "picture.png", "--box", "2", "2"),
+        ("plot", "diamond.json", "-o", "picture.png", "--box", "0", "1e-400"),
+        ("plot", "diamond.json", "-o", "picture.png", "--box", "1e20", "100000000000000000001"),
+        ("plot", "glmw_example_1-1.json", "-o", "picture.png", "--box", "1e20", "100000000000000000001"),
+        ("plot", "diamond.json", "-o", "picture.png", "--box", "0", "1e400"),
     ],
 )
 def test_options_that_do_not_fit(run, examples, tmp_path, monkeypatch, arguments):
@@ -150,6 +176,10 @@ def test_options_that_do_not_fit(run, examples, tmp_path, monkeypatch, arguments
         ("rank", "x.json"),
         ("rank", "-", "--points", "-"),
         ("plot", "x.json"),
+        ("plot", "x.json", "-o", "-"),
+        ("dim", "x.json", "--certificate", "-"),
+        ("rank", "x.json", "--points", "p.csv", "--certificate", "-"),
+        ("cells", "x.json", "--certificate", "c.json", "-o", "./c.json"),
     ],
 )
 def test_usage(run, arguments):
@@ -259,12 +289,13 @@ def test_exit_codes_of_a_real_process(spawn, examples, tmp_path):
             assert out == ""
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize(
     ("sizes", "options"),
     [((3, 14, 14, 1), ("--list", "--json")), ((9, 40, 40, 1), ("--algorithm", "splitting", "--list", "--json"))],
 )
-def test_interrupted_while_listing(spawn, random_network, tmp_path, sizes, options):
-    """Ctrl-C leaves neither the file nor the temporary one, and what was there before stays."""
+def test_interrupted_while_listing(spawn, random_network, tmp_path, sizes, options, number, code):
+    """Ctrl-C and SIGTERM leave neither the file nor the temporary one, and what was there before stays."""
     network = random_network(*sizes)
     folder = tmp_path / "out"
     folder.mkdir()
@@ -274,9 +305,9 @@ def test_interrupted_while_listing(spawn, random_network, tmp_path, sizes, optio
     while len(list(folder.iterdir())) == 1 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert len(list(folder.iterdir())) == 2  # it is writing
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
+    assert process.returncode == code, err
     assert out == ""
     assert "Traceback" not in err
     assert [path.name for path in folder.iterdir()] == ["cells.json"]
@@ -293,6 +324,104 @@ def test_interrupted_while_enumerating(spawn, random_network, tmp_path):
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == [network.name]
+
+
+def test_interrupted_while_importing(tmp_path):
+    """As early as this package can help it there is no traceback: here in the middle of the first import."""
+    (tmp_path / "click.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "exactfd", "--version"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path):
+    """As under nohup: the command runs to its end."""
+    code = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nfrom exactfd.cli.main import commands\n"
+    (tmp_path / "sitecustomize.py").write_text("import os, signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n")
+    (tmp_path / "run.py").write_text(code + "import exactfd.__main__\nexactfd.__main__.main()\n")
+    done = subprocess.run(
+        [sys.executable, tmp_path / "run.py", "--version"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("exactfd")
+
+
+def test_the_command_and_the_module_are_one():
+    assert 'exactfd = "exactfd.__main__:main"' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("info - <&-", "<stdin>: expected a readable file, found: standard input is closed"),
+        ("info examples/diamond.json >&-", "<stdout>: expected room for the answer, found: standard output is closed"),
+    ],
+)
+def test_closed_streams(command, line):
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m exactfd {command}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", f"exactfd: error: {line}\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
+def test_unreadable_and_unwritable(run):
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        _check_permissions(run, Path(name))
+
+
+def _check_permissions(run, tmp_path):
+    (tmp_path / "net.json").write_text(GOOD)
+    (tmp_path / "net.json").chmod(0)
+    (tmp_path / "good.json").write_text(GOOD)
+    (tmp_path / "good.json").chmod(0o644)
+    run("dim", tmp_path / "good.json", "--certificate", tmp_path / "c.json")  # imports what is needed
+    os.seteuid(65534)
+    try:
+        results = [
+            run("info", tmp_path / "net.json"),
+            run("rank", tmp_path / "good.json", "--points", tmp_path / "net.json"),
+            run("verify", tmp_path / "net.json"),
+            run("info", tmp_path / "good.json", "-o", tmp_path / "out.txt"),
+            run("dim", tmp_path / "good.json", "--certificate", tmp_path / "d.json"),
+        ]
+    finally:
+        os.seteuid(0)
+    for result, name in zip(results, ("net", "net", "net", "out", "d"), strict=True):
+        assert f"{tmp_path}/{name}." in one_line(result)
+        assert result.stderr.endswith("Permission denied\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device without room is known to Linux only")
+def test_no_room_for_the_answer(spawn, examples):
+    process = spawn("info", examples / "diamond.json", "-o", "/dev/full")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (3, "")
+    assert err == "exactfd: error: /dev/full: expected a writable file, found: No space left on device\n"
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m exactfd info examples/diamond.json > /dev/full"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stderr == "exactfd: error: <stdout>: expected room for the answer, found: No space left on device\n"
 
 
 def test_nobody_reads(spawn, random_network):

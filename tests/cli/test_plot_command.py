@@ -21,7 +21,42 @@ def test_plot(answer, run, examples, tmp_path):
 def test_plot_without_the_budget(run, examples, tmp_path, options):
     result = run("plot", examples / "two_layer_corner.json", "-o", tmp_path / "a.png", *options)
     assert (result.exit_code, result.stdout) == (4, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert "a.png: no picture was written" in result.stderr
+    assert options[0] in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_picture_in_json(answer, examples, tmp_path):
+    path = examples / "two_layer_corner.json"
+    whole = answer("plot", path, "-o", tmp_path / "a.png")
+    found = answer("plot", path, "-o", tmp_path / "b.png", "--max-cells", 3, code=4)
+    assert found.keys() == whole.keys()
+    assert found["output"] is found["top_cells"] is None
+    assert "--max-cells" in found["limit"]
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_a_picture_with_bounds_in_its_title(run, examples, tmp_path, monkeypatch):
+    """The cells are known in time, the functional dimension is not."""
+    from exactfd.errors import BudgetExceeded
+    from exactfd.plot import scene
+
+    real = scene.functional_dimension
+
+    def short_of_time(network, **options):
+        class Out:
+            def check(self, **counts):
+                raise BudgetExceeded("the time limit of 1 s ran out (--time-limit)")
+
+        return real(network, **{**options, "budget": Out()})
+
+    monkeypatch.setattr(scene, "functional_dimension", short_of_time)
+    result = run("plot", examples / "diamond.json", "-o", tmp_path / "a.png")
+    assert result.exit_code == 4
+    assert "<= dim_fun <=" in result.stdout
+    assert "the picture is whole, its title gives bounds: the time limit" in result.stderr
+    assert (tmp_path / "a.png").exists()
 
 
 def test_plot_in_one_colour(answer, examples, tmp_path):

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exactfd.errors import InputError, ShapeError
+from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.labels import is_smooth_tuple, smooth_mask, split_layers
 from exactfd.geometry.location import locate
 from exactfd.network import Network
@@ -62,6 +63,24 @@ def test_the_affine_map_holds_along_the_cell(data):
             assert value == network.evaluate(other)
             assert locate(network, other) == found
         step /= 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "network"), [pytest.param(k, n, id=f"{i}-{k}") for i, (k, n) in enumerate(degenerate_networks(29, 28))]
+)
+def test_cells_of_points_in_a_box(kind, network):
+    """A point of every cell, on the walls too, leads back to that cell; so does any point by its sides and labels."""
+    low, high = Fraction(-1), Fraction(3, 2)
+    complex_ = canonical_complex(network, box=(low, high))
+    for cell in list(complex_.cells()):
+        found = complex_.cell_containing(cell.interior_point())
+        assert (found.dimension, found.index, found.walls) == (cell.dimension, cell.index, cell.walls)
+    rng = np.random.default_rng(1)
+    for row in rng.integers(-2, 4, (30, network.input_dimension)).tolist():
+        point = [Fraction(x, 2) for x in row]
+        found = complex_.cell_containing(point)
+        assert found.labels == network.ternary_tuple(point)
+        assert found.walls == tuple((x == high) - (x == low) for x in point)
 
 
 def test_no_enumeration_in_high_dimension():

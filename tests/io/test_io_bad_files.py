@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import struct
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,7 @@ NETWORK_JSON: list[tuple[str, str | bytes, list[str]]] = [
     ("truncated in a string", good()[:8], ["line 1, column", "Unterminated string"]),
     ("trailing text", good() + "x", ["Extra data"]),
     ("garbage", bytes(range(256)), ["byte 128", "UTF-8", "0x80"]),
-    ("utf-16", good().encode("utf-16"), ["byte 0", "UTF-8", "0xff"]),
+    ("utf-16", good().encode("utf-16"), ["byte 0", "UTF-8", "found the byte order mark of UTF-16"]),
     ("deep", "[" * 100_000, ["nesting"]),
     ("deep and closed", "[" * 100_000 + "]" * 100_000, ["nesting"]),
     ("deep objects", '{"a":' * 100_000, ["nesting"]),
@@ -305,7 +307,7 @@ POINTS: list[tuple[str, str, str | bytes, list[str]]] = [
     ("csv huge field", "p.csv", "1," + "2" * 200_000, ["line 1"]),
     ("csv binary", "p.csv", b"\x93NUMPY", ["byte 0", "UTF-8"]),
     ("npy garbage", "p.npy", "hello", ["points", ".npy"]),
-    ("npy flat", "p.npy", npy(np.zeros(3)), ["points", "2-dimensional", "(3,)"]),
+    ("npy flat", "p.npy", npy(np.zeros(3)), ["points", "2-dimensional", "(3,)", "(-1, 1) for points on a line"]),
     ("npy empty", "p.npy", npy(np.zeros((0, 3))), ["points", "(0, 3)"]),
     ("npy nan", "p.npy", npy(WITH_NAN), ["points[1][0]", "nan"]),
     ("npy objects", "p.npy", npy(np.array([[None]])), ["points", "never loaded"]),
@@ -381,7 +383,7 @@ def test_too_many_numbers_in_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "one.csv").write_text("1," * 101 + "1")
     for reader, name, found in [(load, "one.npz", "101"), (load, "all.npz", "198"), (load_points, "one.csv", "more")]:
         with pytest.raises(InputError, match=rf"expected at most 100 numbers.*, found {found}$"):
-            reader(tmp_path / name)  # type: ignore[operator]
+            reader(tmp_path / name)  # type: ignore[operator]  # readers of one list with different results
     monkeypatch.setattr(exactfd_io.numpy_arrays, "_MAX_MEMBERS", 1)
     with pytest.raises(InputError, match="at most 1 members"):
         load(tmp_path / "all.npz")
@@ -415,7 +417,7 @@ def test_bad_options(tmp_path: Path) -> None:
     path = tmp_path / "net.json"
     path.write_text(good())
     with pytest.raises(InputError, match="output_activation"):
-        load(path, output_activation="tanh")  # type: ignore[arg-type]
+        load(path, output_activation="tanh")  # type: ignore[arg-type]  # the wrong value is the test
     for step in ("0", "-1/2", "x", "1/0"):
         with pytest.raises(InputError, match="round_to: "):
             load(path, round_to=step)
@@ -448,6 +450,50 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: p
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_termination_between_two_writes(tmp_path: Path) -> None:
+    """SIGTERM leaves the old file alone there too, and its handler is there only while a temporary file is."""
+    path = tmp_path / "net.json"
+    write_atomically(path, "old")
+    before = signal.getsignal(signal.SIGTERM)
+
+    def terminated() -> None:
+        with files.open_atomically(path) as file:
+            file.write(b"new")
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+
+    with pytest.raises(SystemExit) as ended:
+        terminated()
+    assert ended.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert path.read_text() == "old"
+    write_atomically(path, "new")
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_handler_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+    try:
+        with files.open_atomically(tmp_path / "a") as file:
+            os.kill(os.getpid(), signal.SIGTERM)
+            file.write(b"x")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (seen, (tmp_path / "a").read_bytes()) == ([signal.SIGTERM], b"x")
+
+
+def test_a_file_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path, found in [("-", r"\./-"), ("a\0b", "null")]:
+        with pytest.raises(InputError, match=found):
+            write_atomically(path, "x")
+    assert list(tmp_path.iterdir()) == []
+    write_atomically("./-", "x")
+    assert Path("-").read_text() == "x"
 
 
 def test_numerals_too_long_to_be_read_back_are_not_saved(tmp_path: Path) -> None:

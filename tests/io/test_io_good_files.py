@@ -20,6 +20,7 @@ from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exactfd import io as exactfd_io
 from exactfd.errors import InputError
 from exactfd.io import load, load_points, networks, numpy_arrays, points, safetensors, save, write_atomically
 from exactfd.network import Network
@@ -202,6 +203,35 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load("-") == network
     monkeypatch.setattr(sys, "stdin", io.StringIO('{"format": "exactfd-points", "version": 1, "points": [[1]]}'))
     assert load_points("-") == [[1]]
+
+
+@pytest.mark.parametrize("content", [b"0.1,2\n-7/16,3\n", b"x,y\n0.1,2\n-7/16,3", b' \n"0.1","2"\n-7/16,3\n'])
+def test_points_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """Standard input and pipes have no extension: what is neither JSON nor .npy is .csv."""
+    expected = [[fmpq(1, 10), 2], [fmpq(-7, 16), 3]]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert load_points("-", dimension=2) == expected
+    (tmp_path / "points").write_bytes(content)
+    assert load_points(tmp_path / "points") == expected
+    array = io.BytesIO()
+    np.save(array, np.eye(2))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(array.getvalue())))
+    assert load_points("-") == [[1, 0], [0, 1]]
+
+
+def test_a_list_of_numbers_is_points_on_a_line(tmp_path: Path) -> None:
+    np.save(tmp_path / "p.npy", np.array([0.5, 2, 3]))
+    assert load_points(tmp_path / "p.npy", dimension=1) == [[fmpq(1, 2)], [2], [3]]
+
+
+def test_which_formats_say_their_activation(tmp_path: Path) -> None:
+    network = Network([([[1]], [2]), ([[3]], [4])])
+    save(network, tmp_path / "net.json")
+    np.savez(tmp_path / "net.npz", W1=[[1]], b1=[2], W2=[[3]], b2=[4])
+    assert exactfd_io.load_and_tell(tmp_path / "net.json") == (network, False)
+    assert exactfd_io.load_and_tell(tmp_path / "net.npz") == (network, True)
+    told = exactfd_io.load_and_tell(tmp_path / "net.npz", output_activation="relu", round_to=1)
+    assert (told[0].output_activation, told[1]) == ("relu", False)
 
 
 def test_options(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import exactfd
 from exactfd.errors import BudgetExceeded, InputError
@@ -104,6 +105,7 @@ def test_a_dead_neuron_bends_nothing():
     assert scene.rank == 0
     figure = plot_complex(network)
     assert [c.get_hatch() for c in figure.axes[0].collections if c.get_hatch()] == ["////"]
+    assert "not parametrically smooth" in keys_of(figure)
 
 
 def test_around_is_exact():
@@ -138,6 +140,55 @@ def test_labels_when_few():
     assert "++|-+" in {text.get_text() for text in axes.texts}
     assert len(axes.texts) == 11
     assert not plot_complex(load("witnesses/2-3-3-3-1")).axes[0].texts  # 49 cells
+
+
+def keys_of(figure):
+    """What the legend below says."""
+    legend = figure.axes[0].get_legend()
+    return [] if legend is None else [text.get_text() for text in legend.get_texts()]
+
+
+def boxes(figure):
+    """Every label with the rectangle that it covers, in the coordinates of the picture."""
+    axes = figure.axes[0]
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    return [(t.get_text(), t.get_window_extent(renderer).transformed(axes.transData.inverted())) for t in axes.texts]
+
+
+@pytest.mark.parametrize("name", PLANE)
+def test_labels_stay_inside_their_cells(name):
+    scene = make_scene(load(name))
+    figure = plot_complex(load(name))
+    corners = {figure_text(region, scene): region.corners for region in scene.regions}
+    written = boxes(figure)
+    for text, box in written:
+        for corner in box.corners():
+            center = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
+            shrunk = [c + 0.93 * (x - c) for c, x in zip(center, corner, strict=True)]
+            assert inside(shrunk, corners[text]), text
+    left_out = len(scene.regions) - len(written)
+    assert all(text.get_fontsize() >= 6 for text in figure.axes[0].texts)
+    said = [key for key in keys_of(figure) if "left out" in key]
+    assert said == ([f"{left_out} label{'s' * (left_out > 1)} left out for lack of room"] if left_out else [])
+
+
+def figure_text(region, scene):
+    signs = iter(region.labels)
+    return "|".join("".join("-0+"[next(signs) + 1] for _ in range(n)) for n in scene.network.relu_widths)
+
+
+def test_a_sliver_has_no_label():
+    network = exactfd.Network([([[1, 0], [1, 0], [0, 1]], [0, "-1/1000", 0]), ([[1, 1, 1]], [0])])
+    figure = plot_complex(network, box=(-1, 1))
+    assert {text.get_text() for text in figure.axes[0].texts} == {"+++", "--+", "++-", "---"}
+    assert keys_of(figure) == ["2 labels left out for lack of room"]
+    line = exactfd.Network([([[1], [1]], [0, "-1/1000"]), ([[1, 1], [1, 2]], [0, 0])])
+    figure = plot_complex(line, box=(-1, 1))
+    assert {text.get_text() for text in figure.axes[0].texts} == {"--", "++"}
+    assert keys_of(figure) == ["1 label left out for lack of room"]
+    (inner,) = figure.axes[0].artists
+    assert [text.get_text() for text in inner.get_texts()] == ["$F_{1}$", "$F_{2}$"]
 
 
 def test_a_complex_in_a_box_is_drawn_as_it_is():
@@ -186,5 +237,16 @@ def test_png(tmp_path):
 
 
 def test_too_large_to_draw():
-    with pytest.raises(InputError, match=r"1\.8e308"):
+    with pytest.raises(InputError, match=r"1e\+150"):
         plot_complex(load("diamond"), box=(0, 10**400))
+    with pytest.raises(InputError, match=r"1e\+150"):
+        plot_complex(exactfd.Network([([[10**200]], [0])]), box=(0, 1))
+    with pytest.raises(InputError, match="too thin"):
+        plot_complex(load("diamond"), box=(10**20, 10**20 + 1))
+
+
+@pytest.mark.parametrize("box", [(-(10**140), 10**140), (0, "1e-250"), (10**9, 10**9 + 1)])
+@pytest.mark.parametrize("name", ["diamond", "glmw_example_1-1"])
+def test_extreme_boxes_that_can_be_drawn(name, box, tmp_path):
+    """No overflow on the way (a warning is an error here)."""
+    save_picture(plot_complex(load(name), box=box), tmp_path / "a.png")
