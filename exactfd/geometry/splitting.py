@@ -196,6 +196,9 @@ class _Layer:
     scale: Any
     floats: list[list[float]]
     flat: list[bool]  # whether the gradient is zero
+    # Neurons of constant sign on a part of the path: their sign, how many rows of the program make up that part, and
+    # the refutation of the other sign. Branches of one region share the layer, and most of these answers.
+    settled: dict[int, tuple[int, int, Refutation]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -306,6 +309,7 @@ class _Walk:
             branch = pending.pop()
             self.program.truncate(branch.count)
             del self.keys[branch.count :]
+            branch.layer.settled = {k: known for k, known in branch.layer.settled.items() if known[1] <= branch.count}
             layer, point, basis, node = branch.layer, branch.point, branch.basis, branch.node
             self._push_neuron(layer, branch.neuron - layer.first, branch.sign)
             labels = [*branch.labels, branch.sign]
@@ -317,14 +321,23 @@ class _Walk:
 
         The sign can be 0; the other side is then the negative one.
         """
+        if place in layer.settled:
+            label, _, refutation = layer.settled[place]
+            if node is not None:
+                node.refutations[-label] = refutation
+            return label, None, basis, basis
         label = _sign_at(layer.rows[place], layer.floats[place], point)
         if label == 0:
             return 0, self._nudged(layer, place, point, -1), basis, basis
         count = len(self.keys)
         self._push_neuron(layer, place, -label)
         answer = self.program.solve(basis)
-        if isinstance(answer, Infeasible) and node is not None:
-            node.refutations[-label] = self._refutation(answer)
+        if isinstance(answer, Infeasible):
+            refutation = self._refutation(answer)
+            reach = max((index + 1 for index in answer.indices if index < count), default=0)
+            layer.settled[place] = label, reach, refutation
+            if node is not None:
+                node.refutations[-label] = refutation
         self.program.truncate(count)
         del self.keys[count:]
         if isinstance(answer, Infeasible):
