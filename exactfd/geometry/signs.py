@@ -69,6 +69,7 @@ class GeneratorTable:
         self._origin = np.full((self.count, 2), -1, dtype=np.int32)
         self._layer = -1
         self._width = 0
+        self._dropped = 0  # columns of finished neurons that no later layer asks for; a multiple of the word
         self._values: FloatArray = np.zeros((self.count, 1))  # the last column is t
         self._errors: FloatArray = np.zeros((self.count, 1))
         self.exact_evaluations = 0
@@ -123,6 +124,19 @@ class GeneratorTable:
             self._errors[rows][large] = np.inf
             self._values[rows, -1], self._errors[rows, -1] = t
 
+    def forget(self, neuron: int) -> None:
+        """In the last layer nobody asks for the values of the neurons before ``neuron``, the first one of a word."""
+        if self._layer + 1 < len(self.network.layers) or neuron == self._dropped:
+            return
+        left = neuron - self._dropped
+        for name in ("_values", "_errors"):
+            old = getattr(self, name)
+            new = np.empty((len(old), old.shape[1] - left))
+            for rows in _blocks(0, self.count, old.shape[1]):
+                new[rows] = old[rows, left:]
+            setattr(self, name, new)
+        self._dropped = neuron
+
     def _clear_signs(self, rows: slice) -> tuple[BoolArray, BoolArray]:
         """Which entries are certainly positive, and which certainly negative."""
         values, errors = self._values[rows, :-1], self._errors[rows, :-1]
@@ -136,7 +150,7 @@ class GeneratorTable:
         new = slice(first, last)
         for rows in _blocks(first, last, self._values.shape[1]):
             part = slice(rows.start - first, rows.stop - first)
-            self._interpolate(u[part], v[part], neuron, rows)
+            self._interpolate(u[part], v[part], neuron - self._dropped, rows)
         self.finite[new] = self.finite[u] | self.finite[v]
         self._parents[new] = ends
         self._origin[new] = (self._layer, neuron)
@@ -148,10 +162,11 @@ class GeneratorTable:
         crossing = positive & negative
         undecided: IntArray | None = None
         if crossing.any():
-            above, below = np.empty_like(positive), np.empty_like(negative)
+            above, below = np.zeros_like(positive), np.zeros_like(negative)
+            kept = slice(self._dropped // bits.WORD, None)
             for rows in _blocks(first, last, self._width):
                 part = slice(rows.start - first, rows.stop - first)
-                above[:, part], below[:, part] = map(bits.pack, self._clear_signs(rows))
+                above[kept, part], below[kept, part] = map(bits.pack, self._clear_signs(rows))
             positive ^= crossing & ~above
             negative ^= crossing & ~below
             undecided = np.flatnonzero((crossing & ~(above | below)).any(axis=0))
@@ -273,7 +288,7 @@ class GeneratorTable:
             inputs = self._layer_inputs(v, self._layer)
             z: list[fmpz] = [*(matrix * fmpz_mat(len(inputs), 1, inputs)).entries(), inputs[-1]]
             top = max((e.bit_length() - k for e, k in zip(z, shifts, strict=True) if e != 0), default=0)
-            for j, (entry, k) in enumerate(zip(z, shifts, strict=True)):
+            for j, (entry, k) in enumerate(zip(z[self._dropped :], shifts[self._dropped :], strict=True)):
                 if entry == 0:
                     self._values[v, j] = self._errors[v, j] = 0.0
                 else:

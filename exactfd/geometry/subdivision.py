@@ -167,6 +167,7 @@ class Subdivision:
         """Subdivide every mixed cell by one neuron of the current layer."""
         word, bit = bits.bit_of(neuron)
         if neuron % bits.WORD == 0:
+            self.generators.forget(neuron)
             self._start_word(word)
         elif neuron % _COMPRESS == 0:
             for waiting in self._waiting[1:]:
