@@ -106,7 +106,7 @@ class GeneratorTable:
         matrix, magnitude = self.network.float_layer(self._layer)
         values, errors = self._values, self._errors
         if values.shape[1] != self._width + 1:
-            self._values, self._errors = (np.empty((2 * self.count, self._width + 1)) for _ in range(2))
+            self._values, self._errors = (_spacious(self.count, self._width + 1) for _ in range(2))
         for rows in _blocks(0, self.count, values.shape[1]):  # in place, where the layers are equally wide
             on = np.concatenate([active[rows], self.finite[rows, None]], axis=1)
             inputs = np.maximum(values[rows], 0.0)
@@ -128,12 +128,12 @@ class GeneratorTable:
         """In the last layer nobody asks for the values of the neurons before ``neuron``, the first one of a word."""
         if self._layer + 1 < len(self.network.layers) or neuron == self._dropped:
             return
-        left = neuron - self._dropped
         for name in ("_values", "_errors"):
             old = getattr(self, name)
-            new = np.empty((len(old), old.shape[1] - left))
-            for rows in _blocks(0, self.count, old.shape[1]):
-                new[rows] = old[rows, left:]
+            width = old.shape[1] - (neuron - self._dropped)
+            new = old.reshape(-1)[: old.size // width * width].reshape(-1, width)
+            for rows in _blocks(0, self.count, old.shape[1]):  # in place: a row moves to where earlier rows were
+                new[rows] = old[rows, -width:].copy()
             setattr(self, name, new)
         self._dropped = neuron
 
@@ -207,10 +207,15 @@ class GeneratorTable:
             if needed <= len(array):
                 return array
             larger = np.empty((max(needed, 2 * len(array)), *array.shape[1:]), dtype=array.dtype)
-            larger[: self.count] = array[: self.count]  # pages that are not written to cost nothing
+            larger[: self.count] = array[: self.count]
             return larger
 
-        self._values, self._errors = room(self._values), room(self._errors)
+        if needed > len(self._values):
+            for name in ("_values", "_errors"):
+                old = getattr(self, name)
+                new = _spacious(needed, old.shape[1])
+                new[: self.count] = old[: self.count]
+                setattr(self, name, new)
         self.finite, self._parents, self._origin = room(self.finite), room(self._parents), room(self._origin)
         if needed > self.positive.shape[1]:
             capacity = max(needed, 2 * self.positive.shape[1])
@@ -318,6 +323,14 @@ def _weights(
     drift = (error_v / total * (a / certain) + error_u / total * (b / certain)) * _SLACK + 8 * _UNIT
     known = (certain > 0.25 * total) & (drift < 1.0) & np.isfinite(weight)
     return np.where(known, weight, 0.5), np.where(known, drift, 1.0)
+
+
+def _spacious(rows: int, width: int) -> FloatArray:
+    """Room for ``rows`` and some more: pages that are never written to cost nothing, copies do."""
+    try:
+        return np.empty((4 * rows, width))
+    except MemoryError:
+        return np.empty((rows, width))
 
 
 def _blocks(first: int, last: int, width: int) -> Iterator[slice]:

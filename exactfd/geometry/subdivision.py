@@ -206,7 +206,7 @@ class Subdivision:
             sizes = [_counts(positive, begin), _counts(negative, begin), zero_rows[1]]
             rows[k] = np.concatenate(parts), np.concatenate(sizes)
             zero_rows = following
-            self.budget.check()
+            self._check_budget()  # nothing is entered yet
         rows[1] = zero_rows
         return rows
 
