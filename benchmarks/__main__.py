@@ -1,10 +1,14 @@
-"""``python -m benchmarks [--quick]``: the tables of ``docs/performance.md``, as Markdown on stdout."""
+"""``python -m benchmarks [--quick] [--large] [--python PATH]``: the tables of ``docs/performance.md``, as Markdown.
+
+``--large`` adds networks with a million regions; ``--python`` names an interpreter that has the peers (``peers.py``).
+"""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks.measure import median_of, startup
+from benchmarks import peers, scaling
+from benchmarks.measure import median_of, startup, table
 
 COMPLEX = [
     "2x8x8x1",
@@ -15,17 +19,10 @@ COMPLEX = [
     "5x10x10x1",
     "2x64x64x64x1",
 ]
+TOP = ["3x24x24x1", "4x12x12x1", "5x10x10x1", "6x12x12x1", "10x15x1"]
 COMPARED = {"2x8x8x1", "2x32x32x1", "3x16x16x1"}  # PPL takes minutes on the others
 CERTIFIED = ["iris_4-6-6-3", "2x16x16x1", "3x8x8x1"]
 DIMENSION = ["iris_4-5-3", "iris_4-6-6-3", "2x8x8x1", "3x8x8x1", "2x16x16x1"]
-
-
-def table(header: list[str], rows: list[list[str]]) -> None:
-    print("| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
-    for row in rows:
-        print("| " + " | ".join(row) + " |", flush=True)
-    print()
 
 
 def main() -> None:
@@ -37,6 +34,10 @@ def main() -> None:
         counts = whole["counts"]
         row = [name, f"{counts['regions']}", f"{counts['cells']}", f"{whole['seconds']:.3f}"]
         row += [f"{1e6 * whole['seconds'] / counts['cells']:.2f}", f"{whole['memory'] >> 20}"]
+        unchecked = median_of("float complex", name, runs=runs)
+        if unchecked["counts"] != counts:
+            raise SystemExit(f"{name}: floats alone count differently")
+        row.append(f"{whole['seconds'] / unchecked['seconds']:.2f}")
         top = median_of("splitting", name, runs=1) if counts["regions"] < 14_000 else None
         if top is not None and top["counts"]["regions"] != counts["regions"]:
             raise SystemExit(f"{name}: the two engines disagree")
@@ -46,11 +47,34 @@ def main() -> None:
             raise SystemExit(f"{name}: PPL disagrees")
         row += [f"{other['seconds']:.2f}", f"{other['seconds'] / whole['seconds']:.0f}"] if other else ["-", "-"]
         rows.append(row)
-    print("Every cell of every dimension on all of R^n, exact; top cells alone by the splitting tree; and by PPL.\n")
+    print("Every cell of every dimension on all of R^n, exact; ours with the exact checks off; splitting tree; PPL.\n")
     table(
-        ["net", "regions", "cells", "CPU s", "µs per cell", "MiB", "splitting, s", "PPL (regions), s", "PPL / ours"],
+        [
+            "net",
+            "regions",
+            "cells",
+            "CPU s",
+            "µs per cell",
+            "MiB",
+            "exact / unchecked",
+            "splitting, s",
+            "PPL (regions), s",
+            "PPL / ours",
+        ],
         rows,
     )
+    rows = []
+    for name in TOP[1:3] if quick else TOP:
+        top, unchecked = median_of("top", name, runs=runs), median_of("float top", name, runs=runs)
+        if top["counts"]["regions"] != unchecked["counts"]["regions"]:
+            raise SystemExit(f"{name}: floats alone count differently")
+        row = [name, f"{top['counts']['regions']}", top["counts"]["algorithm"], f"{top['seconds']:.3f}"]
+        row += [f"{1e6 * top['seconds'] / top['counts']['regions']:.2f}", f"{top['memory'] >> 20}"]
+        rows.append([*row, f"{unchecked['seconds']:.3f}"])
+    print("Top cells on all of R^n, exact, by the engine picked; and vertices and edges with the exact checks off.\n")
+    table(["net", "regions", "engine", "CPU s", "µs per region", "MiB", "skeleton, unchecked, s"], rows)
+    scaling.main(quick=quick, large="--large" in sys.argv)
+    peers.main(sys.argv[sys.argv.index("--python") + 1] if "--python" in sys.argv else sys.executable, quick=quick)
     rows = []
     for name in DIMENSION[:3] if quick else DIMENSION:
         ours, batch, numpy = (median_of(job, name, runs=runs) for job in ("dim", "rank", "numpy"))

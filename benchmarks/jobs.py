@@ -12,11 +12,16 @@ import numpy as np
 
 import exactfd
 from benchmarks.measure import report
+from exactfd.geometry.top import top_cells
 
 ROOT = Path(__file__).parent.parent
 
 
 def load(name: str) -> exactfd.Network:
+    if name.startswith("random-"):
+        from benchmarks.scaling import random_network
+
+        return random_network(name)
     for path in (ROOT / "benchmarks" / "nets" / f"{name}_s0.npz", ROOT / "examples" / f"{name}.json"):
         if path.exists():
             return exactfd.load(path)
@@ -27,6 +32,32 @@ def complex_job(net: exactfd.Network) -> dict[str, Any]:
     """Every cell of every dimension, exact, on all of R^n."""
     cells = exactfd.canonical_complex(net)
     return {"cells": sum(cells.f_vector), "regions": cells.top_cells, "euler": cells.euler_characteristic}
+
+
+def box_job(net: exactfd.Network) -> dict[str, Any]:
+    """Every cell of every dimension, exact, in the box [-10, 10]^n."""
+    cells = exactfd.canonical_complex(net, box=(-10, 10))
+    return {"cells": sum(cells.f_vector), "regions": cells.top_cells}
+
+
+def float_complex_job(net: exactfd.Network) -> dict[str, Any]:
+    """As ``complex``, with the exact checks switched off."""
+    from benchmarks.floats import float_complex
+
+    return float_complex(net)
+
+
+def top_job(net: exactfd.Network) -> dict[str, Any]:
+    """Top cells, by the engine that is expected to be fastest."""
+    found = top_cells(net)
+    return {"regions": len(found), "algorithm": found.algorithm}
+
+
+def float_top_job(net: exactfd.Network) -> dict[str, Any]:
+    """Top cells from vertices and edges, with the exact checks switched off."""
+    from benchmarks.floats import float_top
+
+    return float_top(net)
 
 
 def splitting_job(net: exactfd.Network) -> dict[str, Any]:
@@ -137,6 +168,10 @@ PREPARE: dict[str, Callable[[exactfd.Network], Any]] = {
 }
 JOBS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "complex": complex_job,
+    "box": box_job,
+    "float complex": float_complex_job,
+    "top": top_job,
+    "float top": float_top_job,
     "splitting": splitting_job,
     "ppl": ppl_job,
     "dim": dim_job,

@@ -38,6 +38,15 @@ def median_of(job: str, argument: str, *, runs: int = 3) -> dict[str, Any]:
     }
 
 
+def table(header: list[str], rows: list[list[str]]) -> None:
+    """Print a table in Markdown."""
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(row) + " |", flush=True)
+    print()
+
+
 def report(work: Callable[[], dict[str, Any]]) -> None:
     """Time ``work`` (which returns its counts) by CPU seconds and print one JSON line."""
     start = time.process_time()

@@ -22,7 +22,9 @@ from exactfd.geometry.box import Box, parse_box
 from exactfd.geometry.homogeneous import HomogeneousNetwork, homogenise
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import locate
-from exactfd.geometry.subdivision import CellTable, Flags, Indices, Lengths, Subdivision, Walls
+from exactfd.geometry.start import Walls
+from exactfd.geometry.subdivision import Subdivision
+from exactfd.geometry.tables import CellTable, Flags, Indices, LabelHistory, Lengths
 from exactfd.geometry.transversality import is_generic
 from exactfd.network import Network
 
@@ -33,6 +35,7 @@ SignArray = np.ndarray[Any, np.dtype[np.int8]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 _FINITE, _RAY = 1, 2
+_BATCH = 4096  # cells whose labels are unpacked together
 
 
 def canonical_complex(
@@ -128,13 +131,14 @@ class CanonicalComplex:
         self._homogeneous = homogeneous
         self._generators = subdivision.generators
         self._tables: list[CellTable] = subdivision.tables
-        self._neurons = subdivision.neurons
+        self._history: LabelHistory = subdivision.history
+        self._walls = 0 if box is None else self.dimension  # label columns before those of the neurons
+        self._neurons = sum(homogeneous.widths)
         self._lineality = homogeneous.lineality
         finite = self._generators.finite
         kinds: list[Flags] = [np.where(finite, _FINITE, _RAY).astype(np.uint8)]
         for table in self._tables[1:]:
-            table.pack()
-            kinds.append(table.flags(kinds[-1]))
+            kinds.append(table.union(kinds[-1]))
         self._inner: list[Indices] = [np.flatnonzero(k & _FINITE).astype(np.int32) for k in kinds]
         self._outer_number: list[Indices] = []  # inner number -> number among the finite cells, or -1
         for kind, inner in zip(kinds, self._inner, strict=True):
@@ -201,14 +205,14 @@ class CanonicalComplex:
         k = self._level(dimension)
         if k is None:
             return np.zeros((0, self._neurons), dtype=np.int8)
-        return self._tables[k].labels[self._inner[k], : self._neurons]
+        return self._history.labels(k, self._inner[k])[:, self._walls :]
 
     def walls(self, dimension: int) -> SignArray:
         """Wall labels, shape ``f_k x n_0`` (``f_k x 0`` without a box)."""
         k = self._level(dimension)
         if k is None:
             return np.zeros((0, 0), dtype=np.int8)
-        return self._tables[k].labels[self._inner[k], self._neurons :]
+        return self._history.labels(k, self._inner[k])[:, : self._walls]
 
     def bounded(self, dimension: int) -> BoolArray:
         """Which cells of one dimension are bounded, shape ``f_k``."""
@@ -249,15 +253,23 @@ class CanonicalComplex:
         k = self._level(dimension)
         if k is None or not 0 <= index < len(self._inner[k]):
             raise InputError(f"there are {self.f_vector[dimension]} cells of dimension {dimension}, found {index}")
-        row = self._tables[k].labels[self._inner[k][index]].tolist()
+        return self._cell(k, index, self._history.labels(k, self._inner[k][[index]])[0].tolist())
+
+    def _cell(self, k: int, index: int, row: list[int]) -> Cell:
         bounded = not self._lineality and not self._unbounded[k][index]
-        return Cell(self, dimension, index, tuple(row[: self._neurons]), tuple(row[self._neurons :]), bounded)
+        return Cell(
+            self, k + self._lineality, index, tuple(row[self._walls :]), tuple(row[: self._walls]), bool(bounded)
+        )
 
     def cells(self, dimension: int | None = None) -> Iterator[Cell]:
         """All cells, by dimension from 0 upwards, or those of one dimension."""
-        for k in range(self.dimension + 1) if dimension is None else (dimension,):
-            for index in range(self.f_vector[k]):
-                yield self.cell(k, index)
+        for d in range(self.dimension + 1) if dimension is None else (dimension,):
+            k = self._level(d)
+            inner = self._inner[k] if k is not None else ()
+            for first in range(0, len(inner), _BATCH):
+                rows = self._history.labels(d - self._lineality, inner[first : first + _BATCH]).tolist()
+                for index, row in enumerate(rows, first):
+                    yield self._cell(d - self._lineality, index, row)
 
     def cell_containing(self, point: Any) -> Cell:
         """The cell that contains a rational point. Raises ``InputError`` outside the box."""

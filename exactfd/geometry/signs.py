@@ -1,11 +1,16 @@
 """Exact signs of pre-activations at vertices and rays, at the speed of floats.
 
 Every generator (vertex or ray) carries its pre-activations in the current layer as float64 together with rigorous
-error bounds, with respect to one fixed positive multiple of its exact homogeneous coordinates. A sign is taken from
-the float only when the value exceeds its bound. The zeros that are zero by construction (a generator on the neuron
-that made it) are carried with error bound exactly 0, which no other value ever has. What neither decides is computed
-in exact integers from the generator's ancestry, once, and the float values of that generator are then refreshed from
-them.
+error bounds, with respect to one fixed positive multiple of its exact homogeneous coordinates. Its signs are two words
+of bits for 64 neurons and always exact:
+
+* A new generator lies inside an edge. Where the signs of the ends agree, or one of them is 0, the sign is that of the
+  other end and no number is looked at. Only neurons that change sign on this very edge ask the floats.
+* A float answers when the value exceeds its bound.
+* Zeros that are zero by construction (a generator on the neuron that made it, a neuron that reads nothing but zeros)
+  are carried with error bound exactly 0, which no other value ever has.
+* What is still open is computed in exact integers from the generator's ancestry, once for all neurons of the layer,
+  and the floats of that generator are then refreshed from them.
 
 Invariant, for every entry: ``|true - value| <= error``, and ``error == 0`` if and only if the entry is known to be
 exactly zero.
@@ -13,23 +18,26 @@ exactly zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from flint import fmpz, fmpz_mat
 
+from exactfd.geometry import bits
+from exactfd.geometry.bits import Words
 from exactfd.geometry.homogeneous import HomogeneousNetwork, scaled_float
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
-SignArray = np.ndarray[Any, np.dtype[np.int8]]
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 _UNIT = 2.0**-53  # unit roundoff of binary64
 _SLACK = 1.0 + 1e-9  # covers the rounding errors made while computing the bounds themselves
 _FLOOR = 1e-300  # covers underflow; added to every nonzero entry's bound
-_TINY = 1e-280  # smaller exact values are represented by this one, with an error bound as large
 _HUGE = 1e290  # beyond this a float may have overflowed on the way: treat as unknown
+_TINY = 1e-280  # smaller exact values are represented by this one, with an error bound as large
+_BLOCK = 1 << 16
 
 
 class GeneratorTable:
@@ -37,20 +45,33 @@ class GeneratorTable:
 
     ``parents[v]`` are the two ends of the edge on which generator ``v`` was made and ``origin[v]`` the neuron
     ``(layer, index)`` whose zero it is; initial generators have given integer coordinates.
+
+    Attributes
+    ----------
+    positive, negative
+        Exact signs in the current layer, ``words x capacity``; the first ``count`` columns are meant.
+    finite
+        Which generators are vertices.
+    never_zero
+        Words with the bits of the neurons, among those not yet cut, that vanish at no generator.
     """
 
     def __init__(self, network: HomogeneousNetwork, initial: Sequence[Sequence[int]]) -> None:
         self.network = network
         self.count = len(initial)
-        self.finite = np.array([row[-1] != 0 for row in initial])
+        self.finite: BoolArray = np.array([row[-1] != 0 for row in initial])
+        self.positive: Words = np.zeros((0, self.count), dtype=np.uint64)
+        self.negative: Words = np.zeros((0, self.count), dtype=np.uint64)
+        self.never_zero: Words = np.zeros(0, dtype=np.uint64)
         self._coordinates: dict[int, list[fmpz]] = {v: [fmpz(c) for c in row] for v, row in enumerate(initial)}
         self._inputs: list[dict[int, list[fmpz]]] = [{} for _ in network.layers]
-        self._parents = np.full((self.count, 2), -1, dtype=np.int64)
+        self._parents = np.full((self.count, 2), -1, dtype=np.int32)
         self._origin = np.full((self.count, 2), -1, dtype=np.int32)
         self._layer = -1
-        self._values: FloatArray = np.zeros((self.count, 0))
-        self._errors: FloatArray = np.zeros((self.count, 0))
-        self._signs: SignArray = np.zeros((self.count, 0), dtype=np.int8)
+        self._width = 0
+        self._dropped = 0  # columns of finished neurons that no later layer asks for; a multiple of the word
+        self._values: FloatArray = np.zeros((self.count, 1))  # the last column is t
+        self._errors: FloatArray = np.zeros((self.count, 1))
         self.exact_evaluations = 0
 
     # ------------------------------------------------------------------ layers
@@ -59,99 +80,154 @@ class GeneratorTable:
         """Move to the next layer: ReLU of the present pre-activations, then the affine map of ``layer``."""
         if layer != self._layer + 1:
             raise ValueError(f"layers come in order: expected {self._layer + 1}, found {layer}")
-        self._layer = layer
-        width = self.network.widths[layer]
-        if layer == 0:
-            self._values = np.zeros((self.count, width + 1))
-            self._errors = np.zeros((self.count, width + 1))
-            self._signs = np.zeros((self.count, width), dtype=np.int8)
-            self._refresh(list(range(self.count)))
+        active = bits.unpack(self.positive[:, : self.count], self._width).view(bool) if layer else None
+        self._layer, self._width = layer, self.network.widths[layer]
+        words = bits.words_for(self._width)
+        if active is None:
+            self._values = np.zeros((self.count, self._width + 1))
+            self._errors = np.zeros((self.count, self._width + 1))
+            self.positive = np.zeros((words, self.count), dtype=np.uint64)
+            self.negative = self.positive.copy()
+            self._refresh(np.arange(self.count))
+        else:
+            self._propagate(active)
+            self.positive, self.negative = (np.empty((words, len(self._values)), dtype=np.uint64) for _ in range(2))
+            for rows in _blocks(0, self.count, self._width):
+                above, below = self._clear_signs(rows)
+                self.positive[:, rows], self.negative[:, rows] = bits.pack(above), bits.pack(below)
+                above |= below
+                above |= self._errors[rows, :-1] == 0.0
+                self._refresh(rows.start + np.flatnonzero(~above.all(axis=1)))
+        self.never_zero = np.full(words, ~np.uint64(0))
+        self._note_zeros(slice(0, self.count))
+
+    def _propagate(self, active: BoolArray) -> None:
+        """Values and error bounds in the next layer."""
+        matrix, magnitude = self.network.float_layer(self._layer)
+        values, errors = self._values, self._errors
+        if values.shape[1] != self._width + 1:
+            self._values, self._errors = (_spacious(self.count, self._width + 1) for _ in range(2))
+        for rows in _blocks(0, self.count, values.shape[1]):  # in place, where the layers are equally wide
+            on = np.concatenate([active[rows], self.finite[rows, None]], axis=1)
+            inputs = np.maximum(values[rows], 0.0)
+            np.copyto(inputs, 0.0, where=~on)
+            bound = np.maximum(inputs, 1e-250)
+            bound *= (matrix.shape[1] + 6) * _UNIT
+            bound += errors[rows]
+            np.copyto(bound, 0.0, where=~on)
+            t = values[rows, -1].copy(), errors[rows, -1].copy()
+            with np.errstate(all="ignore"):  # what overflows is unknown, and decided exactly
+                self._values[rows, :-1] = np.matmul(inputs, matrix.T)
+                self._errors[rows, :-1] = np.matmul(bound, magnitude.T)
+                self._errors[rows, :-1] *= _SLACK
+                large = ~(np.abs(self._values[rows]) < _HUGE)  # a sum may have overflowed on the way
+            self._errors[rows][large] = np.inf
+            self._values[rows, -1], self._errors[rows, -1] = t
+
+    def forget(self, neuron: int) -> None:
+        """In the last layer nobody asks for the values of the neurons before ``neuron``, the first one of a word."""
+        if self._layer + 1 < len(self.network.layers) or neuron == self._dropped:
             return
-        matrix, magnitude = self.network.float_layer(layer)
-        values, errors = self._values[: self.count], self._errors[: self.count]
-        active = np.empty(values.shape, dtype=bool)
-        active[:, :-1] = self._signs[: self.count] > 0
-        active[:, -1] = self.finite[: self.count]
-        inputs = np.where(active, np.maximum(values, 0.0), 0.0)
-        size = np.where(active, np.maximum(inputs, 1e-250), 0.0)
-        bound = np.where(active, errors, 0.0) + (matrix.shape[1] + 6) * _UNIT * size
-        new_values = np.empty((self.count, width + 1))
-        new_errors = np.empty((self.count, width + 1))
-        np.matmul(inputs, matrix.T, out=new_values[:, :-1])
-        np.matmul(bound, magnitude.T, out=new_errors[:, :-1])
-        new_errors[:, :-1] *= _SLACK
-        new_values[:, -1], new_errors[:, -1] = values[:, -1], errors[:, -1]
-        self._values, self._errors = new_values, new_errors
-        self._signs = np.zeros((self.count, width), dtype=np.int8)
+        for name in ("_values", "_errors"):
+            old = getattr(self, name)
+            width = old.shape[1] - (neuron - self._dropped)
+            new = old.reshape(-1)[: old.size // width * width].reshape(-1, width)
+            for rows in _blocks(0, self.count, old.shape[1]):  # in place: a row moves to where earlier rows were
+                new[rows] = old[rows, -width:].copy()
+            setattr(self, name, new)
+        self._dropped = neuron
 
-    def signs(self, neuron: int) -> SignArray:
-        """Exact signs of one neuron of the current layer at every generator."""
-        values, errors = self._values[: self.count, neuron], self._errors[: self.count, neuron]
-        size = np.abs(values)
-        undecided = np.flatnonzero(~(((size > errors) & (size < _HUGE)) | (errors == 0.0)))
-        if undecided.size:
-            self._refresh(undecided.tolist())
-        result = np.where(errors == 0.0, 0.0, np.sign(values)).astype(np.int8)
-        self._signs[: self.count, neuron] = result
-        return result
+    def _clear_signs(self, rows: slice) -> tuple[BoolArray, BoolArray]:
+        """Which entries are certainly positive, and which certainly negative."""
+        values, errors = self._values[rows, :-1], self._errors[rows, :-1]
+        return values > errors, values < -errors
 
-    def add(self, ends: IntArray, neuron: int) -> IntArray:
-        """Put the zero of ``neuron`` on each edge (rows of ``ends``, where its signs are opposite).
-
-        Returns the indices of the new generators.
-        """
+    def add(self, ends: IntArray, neuron: int) -> None:
+        """Put the zero of ``neuron`` on each edge (rows of ``ends``, where its signs are opposite)."""
         first, last = self.count, self.count + len(ends)
         self._reserve(last)
         u, v = ends[:, 0], ends[:, 1]
-        at_u, at_v = np.abs(self._values[u, neuron]), np.abs(self._values[v, neuron])
-        error_u, error_v = self._errors[u, neuron], self._errors[v, neuron]
-        with np.errstate(all="ignore"):  # a bound that overflows is a bound: such entries are then decided exactly
-            total = at_u + at_v
-            weight = at_v / total
-            certain = np.maximum(total - error_u - error_v, 0.25 * total)
-            # quotients first: a product of two small numbers may underflow, and the bound with it
-            drift = (error_v / total * (at_u / certain) + error_u / total * (at_v / certain)) * _SLACK + 8 * _UNIT
-            drift = np.where(total - error_u - error_v > 0.25 * total, np.minimum(drift, 1.0), 1.0)
-            weight, drift = np.where(np.isfinite(weight), weight, 0.5), np.where(np.isfinite(drift), drift, 1.0)
-            w, m, d = weight[:, None], (1.0 - weight)[:, None], drift[:, None]
-            vu, vv, eu, ev = self._values[u], self._values[v], self._errors[u], self._errors[v]
-            values = w * vu + m * vv
-            errors = w * eu + m * ev + d * (np.abs(vu - vv) + eu + ev) + 8 * _UNIT * (w * np.abs(vu) + m * np.abs(vv))
-            errors = np.where((eu == 0.0) & (ev == 0.0), 0.0, errors * _SLACK + _FLOOR)  # NaN stays: it is unknown
-        errors[:, neuron] = 0.0
-        values[errors == 0.0] = 0.0
-        self._values[first:last], self._errors[first:last] = values, errors
-        # on the edge every neuron treated so far has one weak sign: the new point takes the nonzero one
-        signs = self._signs[u] | self._signs[v]
-        signs[:, neuron] = 0
-        self._signs[first:last] = signs
-        self.finite[first:last] = self.finite[u] | self.finite[v]
-        self._parents[first:last] = ends
-        self._origin[first:last] = (self._layer, neuron)
+        new = slice(first, last)
+        for rows in _blocks(first, last, self._values.shape[1]):
+            part = slice(rows.start - first, rows.stop - first)
+            self._interpolate(u[part], v[part], neuron - self._dropped, rows)
+        self.finite[new] = self.finite[u] | self.finite[v]
+        self._parents[new] = ends
+        self._origin[new] = (self._layer, neuron)
         self.count = last
-        return np.arange(first, last)
+        positive, negative = self.positive[:, u] | self.positive[:, v], self.negative[:, u] | self.negative[:, v]
+        word, bit = bits.bit_of(neuron)
+        positive[word] &= ~bit
+        negative[word] &= ~bit
+        crossing = positive & negative
+        undecided: IntArray | None = None
+        if crossing.any():
+            above, below = np.zeros_like(positive), np.zeros_like(negative)
+            kept = slice(self._dropped // bits.WORD, None)
+            for rows in _blocks(first, last, self._width):
+                part = slice(rows.start - first, rows.stop - first)
+                above[kept, part], below[kept, part] = map(bits.pack, self._clear_signs(rows))
+            positive ^= crossing & ~above
+            negative ^= crossing & ~below
+            undecided = np.flatnonzero((crossing & ~(above | below)).any(axis=0))
+        self.positive[:, new], self.negative[:, new] = positive, negative
+        if undecided is not None and len(undecided):
+            self._refresh(first + undecided)
+        self._note_zeros(new)
+
+    def _interpolate(self, u: IntArray, v: IntArray, neuron: int, new: slice) -> None:
+        """Float values and error bounds at the zero of ``neuron`` on the edges ``uv``."""
+        values, at_v, errors, error_v = self._values[u], self._values[v], self._errors[u], self._errors[v]
+        with np.errstate(all="ignore"):  # a bound that overflows is a bound: such entries are then decided exactly
+            w, d = _weights(values[:, neuron], at_v[:, neuron], errors[:, neuron], error_v[:, neuron])
+            m = 1.0 - w
+            spread = values - at_v
+            values *= w[:, None]
+            at_v *= m[:, None]
+            values += at_v
+            # true weight within d of w; rounding below 8 units of w |at u| + m |at v|, at most |value| + spread
+            errors *= ((w + d) * _SLACK)[:, None]
+            error_v *= ((m + d) * _SLACK)[:, None]
+            errors += error_v
+            np.abs(spread, out=spread)
+            spread *= ((d + 10 * _UNIT) * _SLACK)[:, None]
+            errors += spread
+            np.abs(values, out=at_v)
+            at_v *= 10 * _UNIT
+            errors += at_v
+            np.add(errors, _FLOOR, out=errors, where=errors > 0.0)  # NaN stays: it is unknown
+        errors[:, neuron] = values[:, neuron] = 0.0
+        self._values[new], self._errors[new] = values, errors
+
+    def _note_zeros(self, new: slice) -> None:
+        self.never_zero &= np.bitwise_and.reduce(self.positive[:, new] | self.negative[:, new], axis=1)
 
     def _reserve(self, needed: int) -> None:
-        if needed <= len(self._values):
-            return
-        extra = max(needed, 2 * len(self._values)) - len(self._values)
+        def room(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+            if needed <= len(array):
+                return array
+            larger = np.empty((max(needed, 2 * len(array)), *array.shape[1:]), dtype=array.dtype)
+            larger[: self.count] = array[: self.count]
+            return larger
 
-        def grown(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-            return np.concatenate([array, np.zeros((extra, *array.shape[1:]), dtype=array.dtype)])
-
-        self._values, self._errors, self._signs = grown(self._values), grown(self._errors), grown(self._signs)
-        self.finite, self._parents, self._origin = (
-            grown(self.finite[: len(self._parents)]),
-            grown(self._parents),
-            grown(self._origin),
-        )
+        if needed > len(self._values):
+            for name in ("_values", "_errors"):
+                old = getattr(self, name)
+                new = _spacious(needed, old.shape[1])
+                new[: self.count] = old[: self.count]
+                setattr(self, name, new)
+        self.finite, self._parents, self._origin = room(self.finite), room(self._parents), room(self._origin)
+        if needed > self.positive.shape[1]:
+            capacity = max(needed, 2 * self.positive.shape[1])
+            self.positive = bits.grown(self.positive, self.count, capacity)
+            self.negative = bits.grown(self.negative, self.count, capacity)
 
     def close(self) -> None:
         """Forget the floats; exact coordinates stay available."""
         self._values, self._errors = np.zeros((0, 0)), np.zeros((0, 0))
-        self._signs = np.zeros((0, 0), dtype=np.int8)
         self._parents, self._origin = self._parents[: self.count].copy(), self._origin[: self.count].copy()
         self.finite = self.finite[: self.count].copy()
+        self.positive = self.negative = np.zeros((0, 0), dtype=np.uint64)
         self._inputs = [{} for _ in self.network.layers]
 
     # ------------------------------------------------------------------ exact integers
@@ -203,20 +279,21 @@ class GeneratorTable:
             self._inputs[layer][generator] = known
         return known
 
-    def _refresh(self, generators: list[int]) -> None:
-        """Replace the floats of some generators by the exact values, rounded (a new positive multiple).
-
-        Values that may underflow keep their exact sign.
-        """
-        self._resolve(generators)
-        self.exact_evaluations += len(generators)
+    def _refresh(self, generators: IntArray) -> None:
+        """Exact signs of some generators; their floats become the exact values, rounded (a new positive multiple)."""
+        if not len(generators):
+            return
+        wanted = generators.tolist()
+        self._resolve(wanted)
+        self.exact_evaluations += len(wanted)
         matrix = self.network.layers[self._layer]
         shifts = [*self.network.exponents[self._layer], 0]
-        for v in generators:
+        above, below = (np.zeros((len(wanted), self._width), dtype=bool) for _ in range(2))
+        for i, v in enumerate(wanted):
             inputs = self._layer_inputs(v, self._layer)
             z: list[fmpz] = [*(matrix * fmpz_mat(len(inputs), 1, inputs)).entries(), inputs[-1]]
             top = max((e.bit_length() - k for e, k in zip(z, shifts, strict=True) if e != 0), default=0)
-            for j, (entry, k) in enumerate(zip(z, shifts, strict=True)):
+            for j, (entry, k) in enumerate(zip(z[self._dropped :], shifts[self._dropped :], strict=True)):
                 if entry == 0:
                     self._values[v, j] = self._errors[v, j] = 0.0
                 else:
@@ -226,3 +303,37 @@ class GeneratorTable:
                         value, size = (_TINY if entry > 0 else -_TINY), 2.0**51 * _TINY
                     self._values[v, j] = value
                     self._errors[v, j] = size * 2.0**-51 + _FLOOR
+            above[i] = [entry > 0 for entry in z[:-1]]
+            below[i] = [entry < 0 for entry in z[:-1]]
+        self.positive[:, wanted], self.negative[:, wanted] = bits.pack(above), bits.pack(below)
+
+
+def _weights(
+    at_u: FloatArray, at_v: FloatArray, error_u: FloatArray, error_v: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Weight of ``u`` at the zero of a function with opposite signs at ``u`` and ``v``, and a bound on its error.
+
+    With ``a``, ``b`` the sizes at ``u`` and ``v``, the weight is ``b / (a + b)``.
+    """
+    a, b = np.abs(at_u), np.abs(at_v)
+    total = a + b
+    weight = b / total
+    certain = total - error_u - error_v
+    # quotients first: a product of two small numbers may underflow, and the bound with it
+    drift = (error_v / total * (a / certain) + error_u / total * (b / certain)) * _SLACK + 8 * _UNIT
+    known = (certain > 0.25 * total) & (drift < 1.0) & np.isfinite(weight)
+    return np.where(known, weight, 0.5), np.where(known, drift, 1.0)
+
+
+def _spacious(rows: int, width: int) -> FloatArray:
+    """Room for ``rows`` and some more: pages that are never written to cost nothing, copies do."""
+    try:
+        return np.empty((4 * rows, width))
+    except MemoryError:
+        return np.empty((rows, width))
+
+
+def _blocks(first: int, last: int, width: int) -> Iterator[slice]:
+    """Rows ``first`` to ``last`` in blocks of about ``_BLOCK`` entries, so that temporary arrays stay in the cache."""
+    step = max(1, _BLOCK // width)
+    return (slice(start, min(start + step, last)) for start in range(first, last, step))

@@ -257,8 +257,21 @@ class _Walk:
         self, budget: Budget | None, progress: Progress
     ) -> Iterator[tuple[tuple[int, ...], tuple[Fraction, ...]]]:
         """Yield each cell; the deeper branches first."""
-        limits = Budget() if budget is None else budget
         pending: list[_Branch] = []
+        try:
+            yield from self._cells(Budget() if budget is None else budget, progress, pending)
+        except BudgetExceeded as error:
+            if not pending:
+                raise
+            depth = min(branch.neuron for branch in pending)
+            raise BudgetExceeded(
+                f"{error}; {len(pending)} branches of the splitting tree are left besides the present one, "
+                f"the first at neuron {depth} of {self.total}"
+            ) from None
+
+    def _cells(
+        self, limits: Budget, progress: Progress, pending: list[_Branch]
+    ) -> Iterator[tuple[tuple[int, ...], tuple[Fraction, ...]]]:
         point, basis, node = self.start, self.program.fresh_basis(), self.root
         labels: list[int] = []
         layer = self._first_layer()

@@ -1,0 +1,66 @@
+"""Run by the interpreter that has the peers: ``python peerjobs.py PEER FILE RADIUS`` prints one JSON line.
+
+Imports nothing of this project, so that the peers may live in an environment of their own. Exits with 3 where the peer
+cannot be imported.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Layers = list[tuple[Any, Any]]
+
+
+def regioncam(layers: Layers, radius: float) -> Callable[[], int]:
+    """Float32, two inputs, the box ``[-radius, radius]^2``."""
+    from regioncam import Regioncam
+
+    single = [(w.T.astype(np.float32).copy(), b.astype(np.float32)) for w, b in layers[:-1]]
+
+    def work() -> int:
+        regions = Regioncam(size=radius)
+        for weight, bias in single:
+            regions.linear(weight, bias)
+            regions.relu()
+        return int(regions.num_faces)
+
+    return work
+
+
+def relucent(layers: Layers, radius: float) -> Callable[[], int]:
+    """Float64, a linear program for each facet; all of space."""
+    from relucent import Complex, convert
+
+    network = convert(layers)
+
+    def work() -> int:
+        regions = Complex(network)
+        regions.bfs(verbose=0, nworkers=1)
+        return len(regions)
+
+    return work
+
+
+PEERS = {"regioncam": regioncam, "relucent": relucent}
+
+if __name__ == "__main__":
+    peer, path, radius = sys.argv[1], sys.argv[2], float(sys.argv[3])
+    stored = np.load(path)
+    depth = len(stored.files) // 2
+    try:
+        work = PEERS[peer]([(stored[f"W{i}"], stored[f"b{i}"]) for i in range(1, depth + 1)], radius)
+    except ImportError as error:
+        print(f"{peer}: {error}", file=sys.stderr)
+        raise SystemExit(3) from None
+    start = time.process_time()
+    regions = work()
+    seconds = time.process_time() - start
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"seconds": seconds, "memory": memory, "counts": {"regions": regions}}))

@@ -1,0 +1,105 @@
+"""``python -m benchmarks.scaling [--quick] [--large]``: how time and memory grow with cells, inputs and bits.
+
+Networks are made from their names: ``random-2x64x64x1`` has He-normal weights and normal biases of variance 0.01 from a
+fixed seed; ``random-3x16x16x1-200`` has the same up to rounding, with 200 bits behind the point.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import exactfd
+from benchmarks.measure import median_of, table
+
+FLAT = {
+    "Two inputs, three hidden layers": [f"random-2x{w}x{w}x{w}x1" for w in (8, 16, 32, 64, 128, 256)],
+    "Three inputs, two hidden layers": [f"random-3x{w}x{w}x1" for w in (8, 16, 32, 64, 92)],
+}
+LARGE = {"Two inputs, three hidden layers": "random-2x480x480x480x1"}  # a million regions; minutes and 7 GB
+INPUTS = [f"random-{n}x9x9x1" for n in range(1, 7)]
+HIGH = [f"random-{n}x15x1" for n in range(4, 13, 2)]
+BITS = [f"random-3x16x16x1-{k}" for k in (8, 24, 53, 200, 1000)]
+
+
+def random_network(name: str) -> exactfd.Network:
+    """The network of a name."""
+    shape, _, bits = name.removeprefix("random-").partition("-")
+    sizes, precision = [int(n) for n in shape.split("x")], int(bits or 53)
+    rng = random.Random(0)
+
+    def entry(scale: float) -> Fraction:
+        value, below = rng.gauss(0.0, scale), rng.getrandbits(max(precision, 53) - 52)
+        if precision <= 53:
+            return Fraction(round(value * 2**precision), 2**precision)
+        return Fraction(round(value * 2**52) * 2 ** (precision - 52) + below, 2**precision)
+
+    return exactfd.Network(
+        [
+            ([[entry((2 / m) ** 0.5) for _ in range(m)] for _ in range(n)], [entry(0.1) for _ in range(n)])
+            for m, n in pairwise(sizes)
+        ]
+    )
+
+
+def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
+    """Slope of the least-squares line through the logarithms."""
+    x, y = ([math.log(value) for value in column] for column in (sizes, values))
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    return sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / sum((a - mean_x) ** 2 for a in x)
+
+
+def _row(name: str, job: str, runs: int) -> tuple[dict[str, Any], list[str]]:
+    found = median_of(job, name, runs=runs)
+    counts = found["counts"]
+    cells = counts.get("cells", counts["regions"])
+    return found, [
+        name.removeprefix("random-"),
+        str(counts["regions"]),
+        str(cells),
+        f"{found['seconds']:.3f}",
+        f"{1e6 * found['seconds'] / cells:.2f}",
+        str(found["memory"] >> 20),
+    ]
+
+
+HEADER = ["net", "regions", "cells", "CPU s", "µs per cell", "MiB"]
+
+
+def main(*, quick: bool = False, large: bool = False) -> None:
+    runs = 1 if quick else 3
+    for title, names in FLAT.items():
+        rows, cells, seconds, memory, neurons = [], [], [], [], []
+        for name in [*(names[:4] if quick else names), *([LARGE[title]] if large and title in LARGE else [])]:
+            found, row = _row(name, "complex", 1 if name in LARGE.values() else runs)
+            rows.append(row)
+            cells.append(found["counts"]["cells"])
+            seconds.append(found["seconds"])
+            memory.append(max(found["memory"] - 45 * 2**20, 2**18))  # less the interpreter
+            neurons.append(sum(map(int, row[0].split("x")[1:-1])))
+        print(f"{title}: every cell of every dimension.\n")
+        table(HEADER, rows)
+        late = slice(-3, None)  # small networks are all overhead
+        print(
+            f"Fitted: cells ~ neurons^{exponent(neurons, cells):.2f}; over the last three, "
+            f"seconds ~ cells^{exponent(cells[late], seconds[late]):.2f}, "
+            f"memory ~ cells^{exponent(cells[late], memory[late]):.2f}.\n"
+        )
+    print("Number of inputs: every cell of every dimension; then top cells alone.\n")
+    table(HEADER, [_row(name, "complex", runs)[1] for name in INPUTS])
+    table(["net", "regions", "found", *HEADER[3:]], [_row(name, "top", runs)[1] for name in HIGH])
+    print("Bits of the parameters: every cell of every dimension.\n")
+    measured = [_row(name, "complex", runs) for name in (BITS[:4] if quick else BITS)]
+    table(["net-bits", *HEADER[1:]], [row for _, row in measured])
+    bits = [int(name.rpartition("-")[2]) for name in BITS]
+    slope = exponent(bits[: len(measured)], [found["seconds"] for found, _ in measured])
+    print(f"Fitted: seconds ~ bits^{slope:.2f}.\n")
+
+
+if __name__ == "__main__":
+    main(quick="--quick" in sys.argv, large="--large" in sys.argv)

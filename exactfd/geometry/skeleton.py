@@ -1,0 +1,297 @@
+"""The ``n_0``-dimensional cells from vertices and edges alone, where every vertex is simple.
+
+A vertex is *simple* when exactly ``r`` labels are 0 at it (``r`` the rank of the first layer, the dimension in which
+cells are enumerated). Around a simple vertex the complex looks like the coordinate hyperplanes at the origin: each
+choice of signs for the zero labels is one cell, ``2r`` edges leave the vertex, and there is one 2-cell for every two
+zero labels and choice of their signs. So vertices, their zero labels and the edges that leave them say everything:
+
+* An edge with opposite signs of the next neuron at its ends gets a new vertex, which is simple because the neuron
+  changes sign along the edge and so in every cell around it.
+* The new edges are the pieces of the zero set in the 2-cells that it meets. From a new vertex, each 2-cell around its
+  edge is walked around, vertex by vertex, on the side where the neuron is positive, until the other edge is met on
+  which it changes sign. A walk that runs to infinity is done again on the negative side; when that runs to infinity
+  too, the new edge is unbounded and its direction lies between the two that were met.
+* A vertex on which a further neuron vanishes is not simple: :class:`NotSimple` is raised, decided exactly. Nothing is
+  asked of directions at infinity; parallel hyperplanes and neurons constant along a ray do no harm.
+
+Every ``r``-dimensional cell contains no line, so it has a vertex: the cells are all sign choices around the vertices.
+
+Source: Masden, arXiv 2207.07696, Theorem 20 (cells around a vertex from its sign sequence).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from exactfd.budget import Budget, Progress, silent
+from exactfd.errors import InternalError
+from exactfd.geometry import bits
+from exactfd.geometry.bits import BoolArray, SignArray, Words
+from exactfd.geometry.homogeneous import HomogeneousNetwork
+from exactfd.geometry.signs import GeneratorTable
+
+Indices = np.ndarray[Any, np.dtype[np.int32]]
+Places = np.ndarray[Any, np.dtype[np.intp]]
+
+_TABLE_BITS = 26  # with at most so many neurons the cells are marks in a table of all sign vectors
+_CHUNK = 1 << 21  # sign vectors made at a time
+
+
+class NotSimple(Exception):
+    """A neuron vanishes at a vertex that has its full number of zero labels already."""
+
+
+class Skeleton:
+    """Vertices and edges of the complex in the making; codes are ``2 slot + (1 on the negative side)``."""
+
+    def __init__(
+        self, network: HomogeneousNetwork, budget: Budget, generators: type[GeneratorTable] = GeneratorTable
+    ) -> None:
+        self.network = network
+        self.budget = budget
+        self.rank = r = network.rank
+        if r == 0:
+            raise NotSimple
+        units = [[int(i == j) for j in range(r + 1)] for i in range(r + 1)]
+        rays = [[side * entry for entry in unit] for unit in units[:r] for side in (1, -1)]
+        self.generators = generators(network, [units[r], *rays])
+        rows = network.layers[0].tolist()
+        self.pivots = [next(i for i, row in enumerate(rows) if row == unit) for unit in units[:r]]
+        edges = np.arange(2 * r, dtype=np.int32)
+        self.zeros: Indices = np.zeros((1 + 2 * r, r), dtype=np.int32)  # vertex -> neurons with label 0
+        self.zeros[0] = self.pivots
+        self.leaving: Indices = np.zeros((1 + 2 * r, 2 * r), dtype=np.int32)  # vertex, code -> edge
+        self.leaving[0] = edges
+        self.edges = 2 * r
+        self.ends: Indices = np.stack([np.zeros_like(edges), 1 + edges], axis=1)  # the first is a vertex always
+        self.codes: Indices = np.stack([edges, np.full_like(edges, -1)], axis=1)  # edge, end -> code of the edge there
+        self.known: list[tuple[Words, Words]] = []  # signs in the layers that are done
+
+    @property
+    def vertices(self) -> int:
+        """Number of vertices now."""
+        return int(np.count_nonzero(self.generators.finite[: self.generators.count]))
+
+    def run(self, progress: Progress = silent) -> None:
+        """Cut by every neuron, layer by layer. Raises ``NotSimple`` and ``BudgetExceeded``."""
+        number, total = 0, sum(self.network.widths)
+        for layer, width in enumerate(self.network.widths):
+            if layer:
+                count = self.generators.count
+                self.known.append((self.generators.positive[:, :count], self.generators.negative[:, :count]))
+            self.generators.start_layer(layer)
+            for neuron in range(width):
+                if layer or neuron not in self.pivots:
+                    self._cut(neuron, number)
+                number += 1
+                progress("neurons", number, total)
+                self.budget.check()
+
+    # ------------------------------------------------------------------ one neuron
+
+    def _cut(self, neuron: int, number: int) -> None:
+        table = self.generators
+        word, bit = bits.bit_of(neuron)
+        above = (table.positive[word, : table.count] & bit) != 0
+        below = (table.negative[word, : table.count] & bit) != 0
+        if not (above | below | ~table.finite[: table.count]).all():
+            raise NotSimple
+        ends = self.ends[: self.edges]
+        first, last = above[ends[:, 0]], ends[:, 1]
+        is_cut = np.where(first, below[last], above[last])
+        cut = np.flatnonzero(is_cut).astype(np.int32)
+        if not len(cut):
+            return
+        chords, rays = self._chords(cut, is_cut, above)
+        # generators: first the new vertices, then the new directions
+        old, start = self.ends[cut], table.count
+        pairs, place = np.zeros((0, 2), dtype=np.int32), rays[:, 1].copy()
+        upward, downward = above[rays[:, 1]], below[rays[:, 2]]
+        between = np.flatnonzero(upward & downward)
+        pairs = rays[between, 1:3]
+        place = np.where(upward, rays[:, 2], rays[:, 1])  # the one on which the neuron vanishes, if one is
+        place[between] = start + len(cut) + np.arange(len(between), dtype=np.int32)
+        self._add(np.concatenate([old, pairs]), neuron)
+        self._connect(cut, above[old[:, 0]], start, number)
+        self._draw(start, chords, rays, place)
+
+    def _add(self, ends: Indices, neuron: int) -> None:
+        table = self.generators
+        table.add(ends, neuron)
+        for i, pair in enumerate(self.known):  # no edge has two signs of an earlier layer
+            positive, negative = (
+                np.concatenate([signs, signs[:, ends[:, 0]] | signs[:, ends[:, 1]]], axis=1) for signs in pair
+            )
+            self.known[i] = positive, negative
+
+    def _chords(self, cut: Indices, is_cut: BoolArray, above: BoolArray) -> tuple[Indices, Indices]:
+        """New edges inside 2-cells: rows ``(i, code, j, code)`` between the new vertices on ``cut[i]`` and ``cut[j]``,
+        and rows ``(i, direction, direction, code)`` that go to infinity between two directions.
+        """
+        r = self.rank
+        away = self.codes[cut, 0] // 2  # slot of the label that is not zero on the edge
+        slots = np.arange(r, dtype=np.int32)
+        slots = np.tile(slots, (len(cut), 1))[slots != away[:, None]].reshape(len(cut), r - 1)
+        codes = (2 * slots[:, :, None] + np.arange(2, dtype=np.int32)).reshape(-1)
+        source = np.repeat(np.arange(len(cut), dtype=np.int32), 2 * (r - 1))
+        place = np.full(self.edges, -1, dtype=np.int32)
+        place[cut] = np.arange(len(cut), dtype=np.int32)
+        met, code, infinity = self._walk(cut, source, codes, is_cut, above, positive=True)
+        lost = np.flatnonzero(met < 0)
+        again, code_again, low = self._walk(cut, source[lost], codes[lost], is_cut, above, positive=False)
+        met[lost], code[lost] = again, code_again
+        bounded = np.flatnonzero(met >= 0)
+        target = place[met[bounded]]
+        once = source[bounded] < target  # each is found from both its ends
+        bounded, target = bounded[once], target[once]
+        chords = np.stack([source[bounded], codes[bounded], target, code[bounded]], axis=1)
+        free = again < 0
+        rays = np.stack([source[lost][free], infinity[lost][free], low[free], codes[lost][free]], axis=1)
+        return chords, rays
+
+    def _walk(
+        self, cut: Indices, source: Indices, codes: Indices, is_cut: BoolArray, above: BoolArray, *, positive: bool
+    ) -> tuple[Indices, Indices, Indices]:
+        """Walk around 2-cells from ``cut[source]`` on one side of the neuron.
+
+        The 2-cell is told by the ``codes`` (at the first end of the edge) of the label that leaves zero there. Returns
+        the edge met and the code at its first end that tells the same 2-cell, or -1 and the direction met.
+        """
+        finite, zeros = self.generators.finite, self.zeros
+        met, code_met = np.full(len(source), -1, dtype=np.int32), np.full(len(source), -1, dtype=np.int32)
+        infinity = np.full(len(source), -1, dtype=np.int32)
+        edge = cut[source]
+        base = self.ends[edge, 0]
+        end = np.where(above[base] == positive, 0, 1)
+        at: Any = self.ends[edge, end]
+        free: Any = zeros[base, codes // 2]
+        free_side: Any = codes % 2  # label to leave zero next, and its sign in the 2-cell
+        walker = np.arange(len(source))
+        own_code: Any = self.codes[edge, end]  # of the label of the edge itself, which is zero at its end
+        stop = ~finite[at]
+        infinity[stop] = at[stop]
+        keep = np.flatnonzero(~stop)
+        for _ in range(2 * self.edges + 2):
+            walker, at, free, free_side, own_code = (a[keep] for a in (walker, at, free, free_side, own_code))
+            if not len(walker):
+                return met, code_met, infinity
+            own, own_side = zeros[at, own_code // 2], own_code % 2
+            edge = self.leaving[at, 2 * self._slot(at, free) + free_side]
+            hit = is_cut[edge]
+            if hit.any():
+                w = walker[hit]
+                met[w] = edge[hit]
+                code_met[w] = 2 * self._slot(self.ends[edge[hit], 0], own[hit]) + own_side[hit]
+            end = (self.ends[edge, 0] == at).astype(np.int32)
+            following = self.ends[edge, end]
+            stop = ~finite[following] & ~hit
+            infinity[walker[stop]] = following[stop]
+            at, free, free_side, own_code = following, own, own_side, self.codes[edge, end]
+            keep = np.flatnonzero(~(hit | stop))
+        raise InternalError("a walk around a 2-cell does not end")
+
+    def _slot(self, vertices: Indices, neurons: Indices) -> Places:
+        """Slot of a neuron among the zero labels of a vertex."""
+        slots: Places = np.argmax(self.zeros[vertices] == neurons[:, None], axis=1)
+        return slots
+
+    def _connect(self, cut: Indices, first_above: BoolArray, start: int, number: int) -> None:
+        """Enter the new vertices, and the two parts of the edges that they cut."""
+        count, m = self.generators.count, len(cut)
+        self.zeros, self.leaving = _room(self.zeros, start, count), _room(self.leaving, start, count)
+        base, far, new = self.ends[cut, 0], self.ends[cut, 1], start + np.arange(m, dtype=np.int32)
+        slot = self.codes[cut, 0] // 2
+        self.zeros[new] = self.zeros[base]
+        self.zeros[new, slot] = number
+        part = self._new_edges(m)
+        here = 2 * slot + ~first_above  # code, at the new vertex, of the part that keeps the first end
+        there = here ^ 1
+        self.ends[part, 0], self.ends[part, 1] = new, far
+        self.codes[part, 0], self.codes[part, 1] = there, self.codes[cut, 1]
+        bounded = self.codes[cut, 1] >= 0
+        self.leaving[far[bounded], self.codes[cut, 1][bounded]] = part[bounded]
+        self.ends[cut, 1], self.codes[cut, 1] = new, here
+        self.leaving[new, here], self.leaving[new, there] = cut, part
+
+    def _draw(self, start: int, chords: Indices, rays: Indices, directions: Indices) -> None:
+        """Enter the new edges inside 2-cells."""
+        edge = self._new_edges(len(chords))
+        self.ends[edge, 0], self.ends[edge, 1] = start + chords[:, 0], start + chords[:, 2]
+        self.codes[edge, 0], self.codes[edge, 1] = chords[:, 1], chords[:, 3]
+        self.leaving[start + chords[:, 0], chords[:, 1]] = edge
+        self.leaving[start + chords[:, 2], chords[:, 3]] = edge
+        edge = self._new_edges(len(rays))
+        self.ends[edge, 0], self.ends[edge, 1] = start + rays[:, 0], directions
+        self.codes[edge, 0], self.codes[edge, 1] = rays[:, 3], -1
+        self.leaving[start + rays[:, 0], rays[:, 3]] = edge
+
+    def _new_edges(self, added: int) -> Indices:
+        needed = self.edges + added
+        self.ends, self.codes = _room(self.ends, self.edges, needed), _room(self.codes, self.edges, needed)
+        new = np.arange(self.edges, needed, dtype=np.int32)
+        self.edges = needed
+        return new
+
+    # ------------------------------------------------------------------ cells
+
+    def top_labels(self) -> SignArray:
+        """Ternary tuples of the ``n_0``-dimensional cells in lexicographic order."""
+        table, widths = self.generators, self.network.widths
+        vertices = np.flatnonzero(table.finite[: table.count])
+        total = sum(widths)
+        words = [*(pair[0] for pair in self.known), table.positive]
+        active = [bits.unpack(w[:, vertices], n)[:, ::-1] for w, n in zip(words[::-1], widths[::-1], strict=True)]
+        # neurons from the last to the first, so that the order of the keys is that of the tuples
+        keys = bits.pack(np.concatenate(active, axis=1).astype(bool))
+        cells = _sign_choices(keys, total - 1 - self.zeros[vertices], total, self.budget)
+        labels: SignArray = np.ascontiguousarray(bits.unpack(cells, total)[:, ::-1]).view(np.int8)
+        labels *= 2
+        labels -= 1
+        return labels
+
+
+def _room(array: Indices, count: int, needed: int) -> Indices:
+    if needed <= len(array):
+        return array
+    larger = np.empty((max(needed, 2 * len(array)), array.shape[1]), dtype=array.dtype)
+    larger[:count] = array[:count]
+    return larger
+
+
+def _sign_choices(keys: Words, free: Indices, width: int, budget: Budget) -> Words:
+    """All keys (``words x m``) with any of the bits ``free`` of their column set; each once, in ascending order."""
+    r = free.shape[1]
+    step = max(1, _CHUNK >> r)
+    marks = np.zeros(1 << width, dtype=bool) if width <= _TABLE_BITS else None
+    found = keys[:, :0]
+    pending: list[Words] = []
+    for first in range(0, len(free), step):
+        part = keys[:, first : first + step]
+        for slot in range(r):
+            column = free[first : first + step, slot]
+            added = np.zeros((len(keys), len(column)), dtype=np.uint64)
+            added[column // bits.WORD, np.arange(len(column))] = np.uint64(1) << (column % bits.WORD).astype(np.uint64)
+            part = np.concatenate([part, part | np.tile(added, (1, 1 << slot))], axis=1)
+        if marks is not None:
+            marks[part[0]] = True
+        else:
+            pending.append(_distinct(part))
+            if sum(block.shape[1] for block in pending) > max(2 * found.shape[1], _CHUNK):
+                found, pending = _distinct(np.concatenate([found, *pending], axis=1)), []
+            budget.check(cells=found.shape[1])
+        budget.check()
+    if marks is not None:
+        return np.flatnonzero(marks).astype(np.uint64)[None, :]
+    return _distinct(np.concatenate([found, *pending], axis=1))
+
+
+def _distinct(keys: Words) -> Words:
+    """The columns, each once, in ascending order of the numbers that they spell (last word first)."""
+    if len(keys) == 1:
+        return np.unique(keys[0])[None, :]
+    keys = keys[:, np.lexsort(keys)]
+    fresh = np.ones(keys.shape[1], dtype=bool)
+    fresh[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
+    return keys[:, fresh]

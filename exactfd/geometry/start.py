@@ -1,0 +1,74 @@
+"""Where a subdivision starts: the faces of the orthants of ``R^r`` with their directions, or the faces of a box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from flint import fmpz
+
+Indices = np.ndarray[Any, np.dtype[np.int32]]
+SignArray = np.ndarray[Any, np.dtype[np.int8]]
+
+
+@dataclass(frozen=True)
+class Walls:
+    """A closed box ``lo <= x <= hi`` in integer homogeneous form: corner ``i`` is ``numerators / denominator``."""
+
+    low: tuple[fmpz, ...]
+    high: tuple[fmpz, ...]
+    denominator: fmpz
+
+
+@dataclass(frozen=True)
+class Start:
+    """Integer homogeneous coordinates of the generators, facets by dimension (one row a cell) and wall labels."""
+
+    generators: list[list[int]]
+    facets: list[Indices]  # entry k - 1 for dimension k
+    walls: list[SignArray]  # entry k for dimension k; no columns without a box
+
+
+def half_space(rank: int) -> Start:
+    """The orthants of ``R^r`` with their faces and directions: simplices on the origin and the ``2r`` axis rays."""
+    axes = [[sign if j == axis else 0 for j in range(rank)] + [0] for axis in range(rank) for sign in (1, -1)]
+    generators = [[0] * rank + [1], *axes]
+    simplices: list[list[tuple[int, ...]]] = [[] for _ in range(rank + 1)]
+    choices = [(0,), *[(0, 1 + 2 * axis, 2 + 2 * axis) for axis in range(rank)]]
+    for apex in (True, False):
+        for rays in product(*choices[1:]):
+            simplex = ((0,) if apex else ()) + tuple(ray for ray in rays if ray)
+            if simplex:
+                simplices[len(simplex) - 1].append(simplex)
+    simplices[0].sort()
+    facets: list[Indices] = []
+    for k in range(1, rank + 1):
+        index = {simplex: i for i, simplex in enumerate(simplices[k - 1])}
+        facets.append(
+            np.array([[index[s[:i] + s[i + 1 :]] for i in range(k + 1)] for s in simplices[k]], dtype=np.int32)
+        )
+    return Start(generators, facets, [np.zeros((len(cells), 0), dtype=np.int8) for cells in simplices])
+
+
+def cube(walls: Walls) -> Start:
+    """The faces of a box, with their wall labels: -1 low, 0 between, 1 high."""
+    rank = len(walls.low)
+    names: list[list[tuple[int, ...]]] = [[] for _ in range(rank + 1)]
+    for name in product((-1, 1, 0), repeat=rank):
+        names[name.count(0)].append(name)
+    generators = [
+        [int((walls.low, walls.high)[side > 0][i]) for i, side in enumerate(name)] + [int(walls.denominator)]
+        for name in names[0]
+    ]
+    facets: list[Indices] = []
+    for k in range(1, rank + 1):
+        index = {name: i for i, name in enumerate(names[k - 1])}
+        rows = [
+            [index[(*name[:i], side, *name[i + 1 :])] for i in range(rank) if name[i] == 0 for side in (-1, 1)]
+            for name in names[k]
+        ]
+        facets.append(np.array(rows, dtype=np.int32))
+    labels = [np.array(cells, dtype=np.int8).reshape(len(cells), rank) for cells in names]
+    return Start(generators, facets, labels)

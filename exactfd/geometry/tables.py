@@ -1,0 +1,237 @@
+"""Cells of one dimension: facets, signs in the current layer, and where each cell comes from; and all labels so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from exactfd.geometry import bits
+from exactfd.geometry.bits import BoolArray, SignArray, Words
+
+Indices = np.ndarray[Any, np.dtype[np.int32]]
+Lengths = np.ndarray[Any, np.dtype[np.int64]]
+Flags = np.ndarray[Any, np.dtype[np.uint8]]
+Rows = tuple[Indices, Indices]  # rows of varying length: all entries in one array, and how many are in each
+
+_CHUNK = 1 << 22  # entries of a temporary array in passes over all cells
+
+
+class CellTable:
+    """Cells of one dimension ``k``.
+
+    Facets are rows in one growing pool; a row that changes is written anew at its end, and the pool is packed when half
+    of it is stale. Edges have two facets always and are kept as pairs. Where new cells come from is told by
+    ``origin_dimension`` and ``origin``: the cell at the start of the layer that contains them.
+    """
+
+    def __init__(self, dimension: int, facets: Indices | None, count: int) -> None:
+        self.dimension = dimension
+        self.count = count
+        if facets is None:
+            facets = np.zeros((count, 0), dtype=np.int32)
+        width = facets.shape[1]
+        self._flat: Indices = np.ascontiguousarray(facets.reshape(-1), dtype=np.int32)
+        self._used = len(self._flat)
+        self._starts: Lengths = width * np.arange(count, dtype=np.int64)
+        self._sizes: Indices = np.full(count, width, dtype=np.int32)
+        self._stale = 0
+        self.ends: Indices = facets if dimension == 1 else np.zeros((0, 2), dtype=np.int32)
+        self.positive: Words = np.zeros((0, count), dtype=np.uint64)
+        self.negative: Words = np.zeros((0, count), dtype=np.uint64)
+        self.finite: BoolArray = np.ones(count, dtype=bool)
+        self.finite_count = count
+        self.origin_dimension: Flags = np.full(count, dimension, dtype=np.uint8)
+        self.origin: Indices = np.arange(count, dtype=np.int32)
+        self.position: Indices = np.zeros(count, dtype=np.int32)  # scratch: number among the mixed cells
+
+    # ------------------------------------------------------------------ facets
+
+    def rows(self, cells: Any) -> Rows:
+        """Facets of some cells, concatenated, and the number of each."""
+        if self.dimension == 1:
+            return self.ends[cells].reshape(-1), np.full(len(cells), 2, dtype=np.int32)
+        sizes = self._sizes[cells]
+        return self._flat[ranges(self._starts[cells], sizes)], sizes
+
+    def rows_after_a_slot(self, cells: Indices) -> tuple[Indices, Lengths]:
+        """Rows with one free slot before the facets of each cell, and where the rows begin."""
+        sizes = self._sizes[cells] + 1
+        flat = self._flat[ranges(self._starts[cells] - 1, sizes)]
+        begin = np.cumsum(sizes, dtype=np.int64) - sizes
+        flat[begin] = 0
+        return flat, begin
+
+    def write_rows(self, changed: Indices, flat: Indices, sizes: Indices) -> None:
+        """Store rows for the cells ``changed`` and then for the new ones."""
+        begin = np.cumsum(sizes, dtype=np.int64)
+        begin -= sizes
+        stale, used, m = int(self._sizes[changed].sum()), self._used, len(changed)
+        needed = used + len(flat)
+        if needed > len(self._flat):
+            self._flat = _grown(self._flat, used, needed)
+        self._flat[used:needed] = flat
+        new = slice(self.count - len(sizes) + m, self.count)
+        places = begin + used
+        self._starts[changed], self._starts[new] = places[:m], places[m:]
+        self._sizes[changed], self._sizes[new] = sizes[:m], sizes[m:]
+        self._used = needed
+        self._stale += stale
+        if 2 * self._stale > self._used:
+            self.pack()
+
+    def pack(self) -> None:
+        """Drop stale rows and put the rest in the order of the cells."""
+        if self.dimension < 2 or not self._stale:
+            return
+        starts, sizes = self._starts[: self.count], self._sizes[: self.count]
+        packed = np.empty(self._used - self._stale, dtype=np.int32)
+        done = 0
+        for part in _chunks(sizes):
+            piece = self._flat[ranges(starts[part], sizes[part])]
+            packed[done : done + len(piece)] = piece
+            done += len(piece)
+        self._flat, self._used, self._stale = packed, len(packed), 0
+        starts[:] = np.cumsum(sizes, dtype=np.int64) - sizes
+
+    def union(self, below: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """For every cell, the bitwise or over its facets of an array over the cells one dimension lower."""
+        if self.dimension == 1:
+            ends = self.ends[: self.count]
+            either: np.ndarray[Any, Any] = below[ends[:, 0]] | below[ends[:, 1]]
+            return either
+        self.pack()
+        result = np.empty(self.count, dtype=below.dtype)
+        for part in _chunks(self._sizes[: self.count]):
+            first = int(self._starts[part.start])
+            last = int(self._starts[part.stop - 1] + self._sizes[part.stop - 1])
+            result[part] = np.bitwise_or.reduceat(below[self._flat[first:last]], self._starts[part] - first)
+        return result
+
+    # ------------------------------------------------------------------ growth
+
+    def inherit(self, parents: Sequence[tuple[CellTable, Indices]]) -> None:
+        """Room for new cells, one for each parent cell, which hands down where it comes from."""
+        added = sum(len(cells) for _, cells in parents)
+        needed = self.count + added
+        if needed > len(self.finite):
+            self._room(max(needed, 2 * len(self.finite)))
+        for table, cells in parents:
+            new = slice(self.count, self.count + len(cells))
+            self.origin[new], self.origin_dimension[new] = table.origin[cells], table.origin_dimension[cells]
+            finite = table.finite[cells]
+            self.finite[new] = finite
+            self.finite_count += int(np.count_nonzero(finite))
+            self.count = new.stop
+
+    def _room(self, capacity: int) -> None:
+        count = self.count
+        self.finite, self.origin = _grown(self.finite, count, capacity), _grown(self.origin, count, capacity)
+        self.origin_dimension = _grown(self.origin_dimension, count, capacity)
+        self.position = np.empty(capacity, dtype=np.int32)
+        if self.dimension == 1:
+            self.ends = _grown(self.ends, count, capacity)
+        elif self.dimension:
+            self._starts, self._sizes = _grown(self._starts, count, capacity), _grown(self._sizes, count, capacity)
+        if self.dimension:
+            self.positive = bits.grown(self.positive, count, capacity)
+            self.negative = bits.grown(self.negative, count, capacity)
+
+    def restart_origins(self) -> None:
+        """From here on every cell comes from itself."""
+        self.origin_dimension = np.full(len(self.finite), self.dimension, dtype=np.uint8)
+        self.origin = np.arange(len(self.finite), dtype=np.int32)
+
+    def close(self) -> None:
+        """Keep the facets only."""
+        self.pack()
+        self._flat = self._flat[: self._used].copy()
+        self._starts, self._sizes = self._starts[: self.count].copy(), self._sizes[: self.count].copy()
+        self.ends = self.ends[: self.count].copy()
+        self.finite = self.finite[: self.count].copy()
+        self.positive = self.negative = np.zeros((0, 0), dtype=np.uint64)
+        self.origin = self.position = np.zeros(0, dtype=np.int32)
+        self.origin_dimension = np.zeros(0, dtype=np.uint8)
+
+
+def _grown(array: np.ndarray[Any, Any], count: int, needed: int) -> Any:
+    larger = np.empty((max(needed, 2 * len(array) if needed > len(array) else 0), *array.shape[1:]), array.dtype)
+    larger[:count] = array[:count]
+    return larger
+
+
+def ranges(starts: Lengths, lengths: Indices) -> Lengths:
+    """Concatenation of ``range(s, s + n)``.
+
+    >>> ranges(np.array([3, 7]), np.array([2, 3])).tolist()
+    [3, 4, 7, 8, 9]
+    """
+    after = np.cumsum(lengths, dtype=np.int64)
+    result = np.repeat(starts - after + lengths, lengths)
+    result += np.arange(len(result), dtype=np.int64)
+    return result
+
+
+def _chunks(sizes: Indices) -> list[slice]:
+    """Consecutive slices of the cells, none empty, with about ``_CHUNK`` entries each."""
+    count = len(sizes)
+    step = max(1, count * _CHUNK // max(int(sizes.sum()), 1))
+    return [slice(first, min(first + step, count)) for first in range(0, count, step)]
+
+
+@dataclass
+class _Stage:
+    """Signs of one layer's neurons (or the walls) at the cells that there were when it was done."""
+
+    width: int
+    positive: list[Words]  # by dimension
+    negative: list[Words]
+    origin_dimension: list[Flags]  # cells of this stage -> cells of the stage before
+    origin: list[Indices]
+
+
+@dataclass
+class LabelHistory:
+    """The labels of all cells, stored for each layer at the cells that the layer left."""
+
+    stages: list[_Stage] = field(default_factory=list)
+
+    def record(self, width: int, positive: Sequence[Words], negative: Sequence[Words], cells: list[CellTable]) -> None:
+        """Note the signs of the layer that is done."""
+
+        def kept(array: Any, count: int) -> Any:
+            return array if array.shape[-1] == count else array[..., :count].copy()
+
+        counts = [table.count for table in cells]
+        self.stages.append(
+            _Stage(
+                width,
+                [kept(words, count) for words, count in zip(positive, counts, strict=True)],
+                [kept(words, count) for words, count in zip(negative, counts, strict=True)],
+                [kept(table.origin_dimension, table.count) for table in cells],
+                [kept(table.origin, table.count) for table in cells],
+            )
+        )
+
+    def labels(self, dimension: int, cells: Any) -> SignArray:
+        """Labels of some cells as they are now, one row a cell, stage after stage."""
+        number = np.asarray(cells, dtype=np.int32)
+        level = np.full(len(number), dimension, dtype=np.uint8)
+        result: SignArray = np.empty((len(number), sum(stage.width for stage in self.stages)), dtype=np.int8)
+        stop = result.shape[1]
+        for stage in reversed(self.stages):
+            columns = slice(stop - stage.width, stop)
+            stop -= stage.width
+            before, before_level = np.empty_like(number), np.empty_like(level)
+            for k in range(len(stage.positive)):
+                here = np.flatnonzero(level == k)
+                if len(here):
+                    at = number[here]
+                    result[here, columns] = bits.ternary(
+                        stage.positive[k][:, at], stage.negative[k][:, at], stage.width
+                    )
+                    before[here], before_level[here] = stage.origin[k][at], stage.origin_dimension[k][at]
+            number, level = before, before_level
+        return result

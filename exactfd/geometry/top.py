@@ -1,0 +1,145 @@
+"""The ``n_0``-dimensional cells, by whichever engine is expected to be fastest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb
+from typing import Literal
+
+import numpy as np
+
+from exactfd.budget import Budget, Progress, silent
+from exactfd.errors import BudgetExceeded, InputError
+from exactfd.geometry.bits import SignArray
+from exactfd.geometry.complex import canonical_complex
+from exactfd.geometry.homogeneous import HomogeneousNetwork, homogenise
+from exactfd.geometry.skeleton import NotSimple, Skeleton
+from exactfd.geometry.splitting import split_cells
+from exactfd.network import Network
+
+Engine = Literal["complex", "skeleton", "splitting"]
+TopAlgorithm = Literal["auto", "complex", "skeleton", "splitting"]
+
+#: Up to this dimension the whole complex costs no more than its vertices and edges.
+_WHOLE = 3
+#: Up to this dimension the whole complex is preferred to the splitting tree.
+_FALLBACK = 6
+#: Largest expected numbers of vertices, and of sign vectors around them, for which vertices and edges are kept.
+_MOST_VERTICES = 3_000_000
+_MOST_CHOICES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class TopLabels:
+    """Ternary tuples of the ``n_0``-dimensional cells, in lexicographic order, and who found them.
+
+    Attributes
+    ----------
+    labels
+        ``(m, N)`` int8, one row a cell; 0 where a pre-activation vanishes identically on the cell.
+    algorithm
+        ``"complex"``, ``"skeleton"`` or ``"splitting"``: the engine that ran to the end.
+    complete
+        Whether these are all cells.
+    simple
+        Whether every vertex is simple, if the skeleton was tried.
+    """
+
+    labels: SignArray
+    algorithm: Engine
+    complete: bool = True
+    simple: bool | None = None
+
+    def __len__(self) -> int:
+        """Number of cells."""
+        return len(self.labels)
+
+
+def top_cells(
+    network: Network,
+    *,
+    algorithm: TopAlgorithm = "auto",
+    budget: Budget | None = None,
+    progress: Progress = silent,
+) -> TopLabels:
+    """All ``n_0``-dimensional cells of the canonical polyhedral complex, for every parameter.
+
+    Parameters
+    ----------
+    algorithm
+        ``"complex"``: every cell of every dimension, of which the top ones are kept. ``"skeleton"``: vertices and edges
+        only; where a vertex is not simple, one of the others takes over. ``"splitting"``: exact linear programs, in
+        little memory. ``"auto"``: by the dimension and the expected number of vertices.
+    budget, progress
+        Limits, and a callback ``progress(stage, done, total)``.
+
+    Raises
+    ------
+    BudgetExceeded
+        with ``partial`` the :class:`TopLabels` found so far where the engine has whole cells by then, else None.
+
+    Notes
+    -----
+    Sources: arXiv 2209.04036, Definition 2.5 (the cells); Masden, arXiv 2207.07696, Theorem 20 (the skeleton).
+
+    Examples
+    --------
+    >>> net = Network([([[1, 0], [0, 1], [1, 1]], [0, 0, -1]), ([[1, 1, -1]], [0])])
+    >>> found = top_cells(net)
+    >>> len(found), found.algorithm, top_cells(net, algorithm="skeleton").algorithm
+    (7, 'complex', 'skeleton')
+    """
+    if algorithm not in ("auto", "complex", "skeleton", "splitting"):
+        raise InputError(f"algorithm: expected auto, complex, skeleton or splitting, found {algorithm!r}")
+    limits = budget or Budget()
+    simple: bool | None = None
+    homogeneous = homogenise(network)
+    engine: Engine = expected_engine(homogeneous) if algorithm == "auto" else algorithm
+    if engine == "skeleton":
+        try:
+            return _by_skeleton(homogeneous, limits, progress)
+        except NotSimple:
+            simple = False
+        engine = "complex" if homogeneous.rank <= _FALLBACK else "splitting"
+    if engine == "complex":
+        labels = canonical_complex(network, budget=limits, progress=progress).labels(network.input_dimension)
+        return TopLabels(_sorted(labels), "complex", simple=simple)
+    try:
+        return TopLabels(split_cells(network, budget=limits, progress=progress).labels, "splitting", simple=simple)
+    except BudgetExceeded as error:
+        error.partial = TopLabels(error.partial.labels, "splitting", complete=False, simple=simple)
+        raise
+
+
+def expected_engine(network: HomogeneousNetwork) -> Engine:
+    """The engine to begin with.
+
+    The number of vertices is guessed as if all neurons were hyperplanes in general position.
+    """
+    rank, neurons = network.rank, sum(network.widths)
+    if rank <= _WHOLE:
+        return "complex"
+    vertices = comb(neurons, rank)
+    if vertices <= _MOST_VERTICES and vertices << rank <= _MOST_CHOICES:
+        return "skeleton"
+    return "complex" if rank <= _FALLBACK - 1 else "splitting"
+
+
+def _by_skeleton(network: HomogeneousNetwork, limits: Budget, progress: Progress) -> TopLabels:
+    skeleton = Skeleton(network, limits)
+    skeleton.run(progress)
+    labels = skeleton.top_labels()
+    try:
+        limits.check(cells=len(labels))
+    except BudgetExceeded as error:
+        error.partial = TopLabels(labels[: limits.max_cells], "skeleton", complete=False, simple=True)
+        raise
+    return TopLabels(labels, "skeleton", simple=True)
+
+
+def _sorted(labels: SignArray) -> SignArray:
+    """The rows in lexicographic order."""
+    if not labels.shape[1]:
+        return labels
+    rows = np.ascontiguousarray(labels + np.int8(1)).view(np.dtype((np.void, labels.shape[1])))[:, 0]
+    return labels[np.argsort(rows)]

@@ -1,0 +1,165 @@
+"""The engine for the whole complex against its slow twin, which never believes a float, and in layers of many words."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import exactfd
+from benchmarks.floats import float_complex, float_top
+from exactfd.budget import Budget
+from exactfd.errors import BudgetExceeded
+from exactfd.geometry import bits
+from exactfd.geometry import signs as signs_module
+from exactfd.geometry import tables as tables_module
+from exactfd.geometry.homogeneous import homogenise
+from exactfd.geometry.signs import GeneratorTable
+from exactfd.geometry.skeleton import Skeleton
+from exactfd.geometry.subdivision import Subdivision
+from exactfd.network import Network
+from oracles import formulas, fractions_net
+from strategies import degenerate_networks
+
+
+def gaussian(sizes, seed):
+    rng = np.random.default_rng(seed)
+    return Network([(rng.normal(size=(n, m)), rng.normal(size=n)) for m, n in pairwise(sizes)])
+
+
+class Distrustful(GeneratorTable):
+    """Decides every sign that the ends of an edge leave open in exact integers."""
+
+    def _clear_signs(self, rows):
+        nothing = np.zeros((rows.stop - rows.start, self._values.shape[1] - 1), dtype=bool)
+        return nothing, nothing.copy()
+
+
+def run(network, generators):
+    subdivision = Subdivision(homogenise(network), None, Budget(), generators)
+    subdivision.run()
+    return subdivision
+
+
+def assert_same(fast, slow):
+    for k, (one, other) in enumerate(zip(fast.tables, slow.tables, strict=True)):
+        assert one.count == other.count
+        everyone = np.arange(one.count)
+        assert (one.finite == other.finite).all()
+        assert (fast.history.labels(k, everyone) == slow.history.labels(k, everyone)).all()
+        if k:
+            for left, right in zip(one.rows(everyone), other.rows(everyone), strict=True):
+                assert (left == right).all()
+    exact = [table.generators.coordinates(range(table.generators.count)) for table in (fast, slow)]
+    assert exact[0] == exact[1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_floats_change_nothing_on_degenerate_networks(seed):
+    for _, network in degenerate_networks(500 + seed, 84):
+        assert_same(run(network, GeneratorTable), run(network, Distrustful))
+
+
+@pytest.mark.parametrize(
+    "sizes", [(2, 12, 12, 12, 1), (3, 9, 8, 1), (4, 7, 6, 1), (2, 66, 4, 1), (2, 4, 70, 1), (1, 80, 70, 1)]
+)
+def test_floats_change_nothing_on_random_networks(sizes):
+    fast, slow = (run(gaussian(sizes, 4), kind) for kind in (GeneratorTable, Distrustful))
+    assert_same(fast, slow)
+    assert fast.generators.exact_evaluations < 60 < slow.generators.exact_evaluations
+
+
+@pytest.mark.parametrize(("n", "m"), [(63, 2), (64, 2), (65, 2), (130, 2), (200, 1), (67, 3)])
+def test_layers_of_several_words_have_the_closed_formula(n, m):
+    complex_ = exactfd.canonical_complex(gaussian((m, n, 1), n))
+    assert complex_.f_vector == formulas.f_vector(n, m)
+
+
+def test_layers_of_several_words_one_after_the_other():
+    network = gaussian((2, 65, 5, 66, 1), 8)
+    complex_ = exactfd.canonical_complex(network)
+    skeleton = Skeleton(homogenise(network), Budget())
+    skeleton.run()
+    assert (complex_.labels(2).shape[1], complex_.euler_characteristic) == (136, 1)
+    assert sorted(map(tuple, complex_.labels(2).tolist())) == list(map(tuple, skeleton.top_labels().tolist()))
+    layers = network.to_fractions()
+    for k in range(3):
+        for index in range(0, complex_.f_vector[k], 97):
+            point = complex_.interior_point(k, index)
+            assert fractions_net.ternary_tuple(layers, "identity", point) == complex_.cell(k, index).labels
+
+
+def test_blocks_and_chunks_change_nothing(monkeypatch):
+    networks = [network for _, network in degenerate_networks(31, 42)] + [gaussian((3, 8, 7, 1), 1)]
+    whole = [run(network, GeneratorTable) for network in networks]
+    monkeypatch.setattr(signs_module, "_BLOCK", 30)
+    monkeypatch.setattr(tables_module, "_CHUNK", 7)
+    for network, expected in zip(networks, whole, strict=True):
+        assert_same(run(network, GeneratorTable), expected)
+
+
+def test_listing_and_looking_up_agree():
+    complex_ = exactfd.canonical_complex(gaussian((2, 9, 7, 1), 2), box=(-1, 1))
+    for k in range(3):
+        listed = list(complex_.cells(k))
+        assert [cell.labels for cell in listed] == list(map(tuple, complex_.labels(k).tolist()))
+        assert [cell.walls for cell in listed] == list(map(tuple, complex_.walls(k).tolist()))
+        assert [complex_.cell(k, i) for i in range(len(listed))] == listed
+
+
+def test_a_budget_leaves_lower_bounds():
+    network = gaussian((3, 10, 9, 1), 6)
+    whole = exactfd.canonical_complex(network).f_vector
+    for most in (30, 300, 2000, sum(whole) - 1):
+        with pytest.raises(BudgetExceeded) as caught:
+            exactfd.canonical_complex(network, budget=Budget(max_cells=most))
+        partial = caught.value.partial
+        assert sum(partial) > most
+        assert all(found <= final for found, final in zip(partial, whole, strict=True))
+    assert exactfd.canonical_complex(network, budget=Budget(max_cells=sum(whole))).f_vector == whole
+
+
+class Countdown(Budget):
+    """Runs out at the given look."""
+
+    def __init__(self, looks):
+        super().__init__()
+        self.looks = looks
+
+    def check(self, *, cells=0):
+        self.looks -= 1
+        if not self.looks:
+            raise BudgetExceeded("enough")
+
+
+def test_a_budget_that_runs_out_inside_a_step_leaves_lower_bounds():
+    network = gaussian((4, 5, 4, 1), 6)
+    whole = exactfd.canonical_complex(network).f_vector
+    found = []
+    for looks in range(2, 30):
+        with pytest.raises(BudgetExceeded) as caught:
+            exactfd.canonical_complex(network, budget=Countdown(looks))
+        found.append(caught.value.partial)
+    assert all(a <= b for before, after in pairwise([*found, whole]) for a, b in zip(before, after, strict=True))
+    assert len(set(found)) > 2
+
+
+def test_unchecked_engine_of_the_benchmark_counts_the_same_on_easy_networks():
+    for sizes in ((2, 12, 12, 1), (3, 8, 8, 1), (4, 7, 6, 1)):
+        network = gaussian(sizes, 7)
+        complex_ = exactfd.canonical_complex(network)
+        assert float_complex(network)["cells"] == sum(complex_.f_vector)
+        assert float_top(network)["regions"] == complex_.top_cells
+
+
+@given(st.integers(0, 5), st.integers(1, 200), st.integers(0, 2**32 - 1))
+def test_bits_and_back(count, width, seed):
+    labels = np.random.default_rng(seed).integers(-1, 2, size=(count, width)).astype(np.int8)
+    positive, negative = bits.pack(labels > 0), bits.pack(labels < 0)
+    assert positive.shape == (bits.words_for(width), count)
+    assert (bits.ternary(positive, negative, width) == labels).all()
+    word, bit = bits.bit_of(width - 1)
+    assert ((positive[word] & bit) != 0).tolist() == (labels[:, -1] > 0).tolist()
