@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from exactfd.geometry.complex import CanonicalComplex, Cell, canonical_complex
     from exactfd.geometry.location import Location, locate
     from exactfd.geometry.splitting import split_cells
+    from exactfd.geometry.top import TopLabels, top_cells
     from exactfd.io import load, load_points, save
     from exactfd.jacobians import ModularMatrix, cell_jacobian, float_jacobian, jacobian, modular_jacobian
     from exactfd.network import Network
@@ -47,6 +48,8 @@ _HOME = {
     "CanonicalComplex": "exactfd.geometry.complex",
     "Cell": "exactfd.geometry.complex",
     "split_cells": "exactfd.geometry.splitting",
+    "top_cells": "exactfd.geometry.top",
+    "TopLabels": "exactfd.geometry.top",
     "locate": "exactfd.geometry.location",
     "Location": "exactfd.geometry.location",
     "jacobian": "exactfd.jacobians",
@@ -87,6 +90,8 @@ __all__ = [
     "CanonicalComplex",
     "Cell",
     "split_cells",
+    "top_cells",
+    "TopLabels",
     "locate",
     "Location",
     "jacobian",

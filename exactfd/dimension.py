@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from flint import fmpz
@@ -20,9 +20,9 @@ from flint import fmpz
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import BudgetExceeded, InputError
-from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.labels import smooth_mask
-from exactfd.geometry.splitting import split_cells
+from exactfd.geometry.location import ternary_tuples
+from exactfd.geometry.top import Engine, TopAlgorithm, TopLabels, top_cells
 from exactfd.jacobians import SignArray
 from exactfd.kernels import annihilates, kernel
 from exactfd.network import Network
@@ -32,11 +32,6 @@ if TYPE_CHECKING:
     from exactfd.certificates import Certificate
 
 Status = Literal["proved", "bounds"]
-Algorithm = Literal["auto", "complex", "splitting"]
-
-#: Largest number of inputs (or of neurons in the first layer, if that is smaller) for which the whole complex is
-#: enumerated by default.
-COMPLEX_DIMENSION = 5
 _GRACE = 1.0  # seconds to use the cells that a spent budget leaves
 SEARCHES = 64  #: primes tried before giving up: a second one is already rare
 
@@ -57,6 +52,8 @@ class DimensionResult:
         Number of ``n_0``-dimensional cells looked at (all of them when ``complete``), or None when none was enumerated.
     complete
         Whether the list of cells is proved complete.
+    engine
+        What enumerated them: ``"complex"``, ``"skeleton"`` or ``"splitting"``; None when nothing did.
     hidden_kernel
         Integer vectors (length ``D``) that span the kernel of the stacked Jacobian modulo the scaling directions; empty
         when the upper bound is the theoretical one.
@@ -72,6 +69,7 @@ class DimensionResult:
     method: str
     top_cells: int | None
     complete: bool
+    engine: Engine | None
     hidden_kernel: list[list[fmpz]] = field(repr=False)
     search: RankSearch = field(repr=False, compare=False)
     limit: str | None = None
@@ -118,6 +116,7 @@ class DimensionResult:
             "method": self.method,
             "top_cells": self.top_cells,
             "complete": self.complete,
+            "engine": self.engine,
             "limit": self.limit,
         }
 
@@ -133,7 +132,7 @@ class DimensionResult:
 def functional_dimension(
     network: Network,
     *,
-    algorithm: Algorithm = "auto",
+    algorithm: TopAlgorithm = "auto",
     budget: Budget | None = None,
     progress: Progress = silent,
 ) -> DimensionResult:
@@ -141,8 +140,9 @@ def functional_dimension(
 
     First the cells around some sample points are stacked: if their rank reaches ``D'``, nothing else is needed.
     Otherwise all ``n_0``-dimensional cells are enumerated (``algorithm="complex"``: with the whole complex;
-    ``"splitting"``: with exact linear programs; ``"auto"``: by the size of the first layer), their rows are stacked
-    modulo a prime, and a deficit is proved by kernel vectors that every cell annihilates.
+    ``"skeleton"``: from vertices and edges; ``"splitting"``: with exact linear programs; ``"auto"``: by an estimate,
+    see :func:`exactfd.top_cells`), their rows are stacked modulo a prime, and a deficit is proved by kernel vectors
+    that every cell annihilates.
 
     A budget that runs out is no error: the result then holds the bounds proved so far and says which ``limit`` it was.
 
@@ -150,8 +150,8 @@ def functional_dimension(
     >>> functional_dimension(net).value
     5
     """
-    if algorithm not in ("auto", "complex", "splitting"):
-        raise InputError(f'algorithm: expected "auto", "complex" or "splitting", found {algorithm!r}')
+    if algorithm not in get_args(TopAlgorithm):
+        raise InputError(f"algorithm: expected one of {', '.join(get_args(TopAlgorithm))}, found {algorithm!r}")
     budget = budget or Budget()
     search = RankSearch.start(network)
     goal = network.upper_bound
@@ -159,27 +159,27 @@ def functional_dimension(
     try:
         search.add_cells(sampled, stop_at=goal, budget=budget, progress=progress)
         if search.rank == goal:
-            return _result(network, search, goal, "cells at sample points; the upper bound is D'", None, False)
-        labels = _top_cells(network, algorithm, budget, progress)
+            return _result(search, goal, "cells at sample points; the upper bound is D'")
+        cells = top_cells(network, algorithm=algorithm, budget=budget, progress=progress)
     except BudgetExceeded as error:
-        return _interrupted(network, search, error)
-    smooth = labels[smooth_mask(labels, network.relu_widths)]
+        return _interrupted(search, error)
+    smooth = cells.labels[smooth_mask(cells.labels, network.relu_widths)]
     best = search
     for attempt in range(SEARCHES):
         try:
             search.add_cells(smooth, stop_at=goal, budget=budget, progress=progress)
             if search.rank == goal:
-                return _result(network, search, goal, "all cells; the upper bound is D'", len(labels), True)
+                return _result(search, goal, "all cells; the upper bound is D'", cells)
             vectors = kernel(search, budget=budget, progress=progress)
             if annihilates(network, vectors, smooth, budget=budget, progress=progress):
                 method = "all cells; the upper bound is a verified kernel"
-                method = method if len(smooth) else "no cell is parametrically smooth"
-                return _result(network, search, search.rank, method, len(labels), True, vectors)
+                method = method if len(smooth) else "all cells; none is parametrically smooth"
+                return _result(search, search.rank, method, cells, vectors)
         except BudgetExceeded as error:
-            return _interrupted(network, max(best, search, key=_rank), error, len(labels), True)
+            return _interrupted(max(best, search, key=_rank), error, cells)
         best = max(best, search, key=_rank)
         search = RankSearch.start(network, skip=attempt + 1)  # the prime hid a pivot: take another
-    return _result(network, best, goal, "all cells; no prime gave a kernel over Q", len(labels), True)
+    return _result(best, goal, "all cells; no prime gave a kernel over Q", cells)
 
 
 def _rank(search: RankSearch) -> int:
@@ -187,41 +187,38 @@ def _rank(search: RankSearch) -> int:
 
 
 def _result(
-    network: Network,
     search: RankSearch,
     upper: int,
     method: str,
-    cells: int | None,
-    complete: bool,
+    cells: TopLabels | None = None,
     vectors: Sequence[list[fmpz]] = (),
     limit: str | None = None,
 ) -> DimensionResult:
-    return DimensionResult(network, search.rank, upper, method, cells, complete, list(vectors), search, limit)
+    return DimensionResult(
+        network=search.network,
+        lower=search.rank,
+        upper=upper,
+        method=method,
+        top_cells=None if cells is None else len(cells),
+        complete=cells is not None and cells.complete,
+        engine=None if cells is None else cells.algorithm,
+        hidden_kernel=list(vectors),
+        search=search,
+        limit=limit,
+    )
 
 
-def _interrupted(
-    network: Network, search: RankSearch, error: BudgetExceeded, cells: int | None = None, complete: bool = False
-) -> DimensionResult:
+def _interrupted(search: RankSearch, error: BudgetExceeded, cells: TopLabels | None = None) -> DimensionResult:
     """What is proved when a budget runs out: cells found so far still count for the lower bound."""
-    partial = getattr(error.partial, "labels", None)
-    if partial is not None and len(partial):
-        cells = len(partial)
+    network = search.network
+    if cells is None and isinstance(error.partial, TopLabels):
+        cells = error.partial
         with suppress(BudgetExceeded):
-            smooth = partial[smooth_mask(partial, network.relu_widths)]
+            smooth = cells.labels[smooth_mask(cells.labels, network.relu_widths)]
             search.add_cells(smooth, stop_at=network.upper_bound, budget=Budget(time_limit=_GRACE))
-    method = f"{'all cells found, not all used' if complete else 'some cells'}; the upper bound is D'"
+    some = "all cells found, not all used" if cells is not None and cells.complete else "some cells"
     limit = None if search.rank == network.upper_bound else str(error)  # proved all the same
-    return _result(network, search, network.upper_bound, method, cells, complete, limit=limit)
-
-
-def _top_cells(network: Network, algorithm: Algorithm, budget: Budget, progress: Progress) -> SignArray:
-    if algorithm == "auto":
-        first = network.architecture[1] if network.relu_widths else 0
-        small = min(first, network.input_dimension) <= COMPLEX_DIMENSION
-        algorithm = "complex" if small else "splitting"
-    if algorithm == "complex":
-        return canonical_complex(network, budget=budget, progress=progress).labels(network.input_dimension)
-    return split_cells(network, budget=budget, progress=progress).labels
+    return _result(search, network.upper_bound, f"{some}; the upper bound is D'", cells, limit=limit)
 
 
 def sampled_cells(network: Network) -> tuple[SignArray, list[tuple[Fraction, ...]]]:
@@ -234,7 +231,9 @@ def sampled_cells(network: Network) -> tuple[SignArray, list[tuple[Fraction, ...
     rng = np.random.default_rng(0)
     scales = 4.0 ** rng.integers(-1, 3, size=(count, 1))
     points = np.round(rng.standard_normal((count, network.input_dimension)) * scales * 256) / 256
-    found = {network.ternary_tuple(point): tuple(map(Fraction, point)) for point in points.tolist()}
-    inside = sorted(labels for labels in found if 0 not in labels)
+    exact = [[rationals.to_fmpq(x) for x in point] for point in points.tolist()]
+    labels = map(tuple, ternary_tuples(network, exact).tolist())
+    found = {tuple_: tuple(map(Fraction, point)) for tuple_, point in zip(labels, points.tolist(), strict=True)}
+    inside = sorted(tuple_ for tuple_ in found if 0 not in tuple_)
     table = np.array(inside, dtype=np.int8).reshape(len(inside), sum(widths))
     return table, [found[labels] for labels in inside]

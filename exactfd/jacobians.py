@@ -21,7 +21,8 @@ from flint import fmpq, fmpq_mat, fmpz, nmod_mat
 
 from exactfd import rationals
 from exactfd.errors import InputError, NonSmoothPointError, ShapeError
-from exactfd.geometry.labels import is_smooth_tuple, split_layers
+from exactfd.geometry.labels import smooth_mask, split_layers
+from exactfd.geometry.location import ternary_tuples
 from exactfd.linalg import modular
 from exactfd.network import Network
 
@@ -50,28 +51,26 @@ def smooth_labels(network: Network, points: Sequence[Sequence[fmpq]]) -> SignArr
     Raises ``NonSmoothPointError`` naming the first point that is not parametrically smooth and its zero neurons.
     """
     widths = network.relu_widths
-    result = np.zeros((len(points), sum(widths)), dtype=np.int8)
-    for index, point in enumerate(points):
-        labels = network.ternary_tuple(point)
-        if not is_smooth_tuple(labels, widths):
-            layers = split_layers(labels, widths)
-            seen = max((k for k, part in enumerate(layers) if all(label == -1 for label in part)), default=-1)
-            zeros = [  # those behind a layer without any open neuron are masked
-                f"neuron {i} of layer {layer}"
-                for layer, part in enumerate(layers[seen + 1 :], start=seen + 2)
-                for i, label in enumerate(part, start=1)
-                if label == 0
-            ]
-            coordinates = ", ".join(str(entry) for entry in point)
-            if len(coordinates) > _LONG:
-                coordinates = coordinates[:_LONG] + "..."
-            several = len(zeros) > 1
-            raise NonSmoothPointError(
-                f"points[{index}] = ({coordinates}) is not parametrically smooth: {' and '.join(zeros)} "
-                f"{'vanish' if several else 'vanishes'} there and can reach the output; move the point off "
-                f"{'these bent hyperplanes' if several else 'that bent hyperplane'}"
-            )
-        result[index] = labels
+    result = ternary_tuples(network, points)
+    for index in np.flatnonzero(~smooth_mask(result, widths)).tolist():
+        point, labels = points[index], result[index].tolist()
+        layers = split_layers(labels, widths)
+        seen = max((k for k, part in enumerate(layers) if all(label == -1 for label in part)), default=-1)
+        zeros = [  # those behind a layer without any open neuron are masked
+            f"neuron {i} of layer {layer}"
+            for layer, part in enumerate(layers[seen + 1 :], start=seen + 2)
+            for i, label in enumerate(part, start=1)
+            if label == 0
+        ]
+        coordinates = ", ".join(str(entry) for entry in point)
+        if len(coordinates) > _LONG:
+            coordinates = coordinates[:_LONG] + "..."
+        several = len(zeros) > 1
+        raise NonSmoothPointError(
+            f"points[{index}] = ({coordinates}) is not parametrically smooth: {' and '.join(zeros)} "
+            f"{'vanish' if several else 'vanishes'} there and can reach the output; move the point off "
+            f"{'these bent hyperplanes' if several else 'that bent hyperplane'}"
+        )
     return result
 
 

@@ -14,7 +14,7 @@ from exactfd.batches import BatchResult
 from exactfd.budget import Budget, Progress, silent
 from exactfd.certificates.document import Certificate, sparse, texts
 from exactfd.certificates.trees import open_tree
-from exactfd.dimension import COMPLEX_DIMENSION, DimensionResult, sampled_cells
+from exactfd.dimension import DimensionResult, sampled_cells
 from exactfd.errors import InternalError
 from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.labels import smooth_mask
@@ -75,7 +75,7 @@ def dimension_certificate(
     claim = {"quantity": "functional_dimension", "relation": relation, "value": result.lower}
     evidence: dict[str, Any] = {}
     if relation == ">=" or result.lower == network.upper_bound:
-        points = _points_of_pivots(network, search, _finder(network, budget))
+        points = _points_of_pivots(network, search, _finder(result, budget))
         evidence["lower"] = _lower(network, search, points)
         if relation == "==":
             evidence["upper"] = {"rule": "theory"}
@@ -104,9 +104,9 @@ def _minor(search: RankSearch, rows: Sequence[int]) -> dict[str, Any]:
 # --------------------------------------------------------------------------- points that see the cells
 
 
-def _finder(network: Network, budget: Budget | None) -> Callable[[Labels], Point]:
+def _finder(result: DimensionResult, budget: Budget | None) -> Callable[[Labels], Point]:
     """A point of an open cell, given its labels: a sample point, or from all cells only where that is needed."""
-    sampled, points = sampled_cells(network)
+    sampled, points = sampled_cells(result.network)
     known = dict(zip(map(tuple, sampled.tolist()), points, strict=True))
     search_all: list[Callable[[Labels], Point]] = []
 
@@ -114,14 +114,15 @@ def _finder(network: Network, budget: Budget | None) -> Callable[[Labels], Point
         if labels in known:
             return known[labels]
         if not search_all:
-            search_all.append(_points_of_all_cells(network, budget))
+            search_all.append(_points_of_all_cells(result, budget))
         return search_all[0](labels)
 
     return find
 
 
-def _points_of_all_cells(network: Network, budget: Budget | None) -> Callable[[Labels], Point]:
-    if min(network.architecture[:2]) > COMPLEX_DIMENSION:
+def _points_of_all_cells(result: DimensionResult, budget: Budget | None) -> Callable[[Labels], Point]:
+    network = result.network
+    if result.engine != "complex":  # too large for it
         found = split_cells(network, budget=budget)
         return dict(zip(map(tuple, found.labels.tolist()), found.points, strict=True)).__getitem__
     cells = canonical_complex(network, budget=budget)

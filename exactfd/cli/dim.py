@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @network_options
 @click.option(
     "--algorithm",
-    type=click.Choice(["auto", "complex", "splitting"]),
+    type=click.Choice(["auto", "complex", "skeleton", "splitting"]),
     default="auto",
     show_default=True,
     help="How to enumerate cells when sample points do not settle it.",
@@ -70,6 +70,9 @@ def command(
     return exits.ANSWERED if result.limit is None else exits.BUDGET
 
 
+ENGINES = {"complex": "whole complex", "skeleton": "skeleton", "splitting": "splitting tree"}
+
+
 def _lines(result: DimensionResult, rounded_to: str | None) -> list[str]:
     network = result.network
     rows = [
@@ -80,7 +83,8 @@ def _lines(result: DimensionResult, rounded_to: str | None) -> list[str]:
     if rounded_to is not None:
         rows.append(("rounded to", f"multiples of {rounded_to}"))
     if result.top_cells is not None:
-        rows.append(("top cells", f"{result.top_cells} ({'all' if result.complete else 'not all'})"))
+        what = "all" if result.complete else "not all"
+        rows.append(("top cells", f"{result.top_cells} ({what}, by the {ENGINES[result.engine or 'complex']})"))
     rows.append(("method", result.method))
     return [*aligned(rows), verdict(result)]
 
@@ -89,6 +93,7 @@ def verdict(result: DimensionResult) -> str:
     """The answer in one line."""
     bound = result.network.upper_bound
     if result.value is not None:
-        return f"dim_fun(theta) = {result.value} (proved), D' = {bound}, deficit {bound - result.value}"
+        none = "; no cell is parametrically smooth" if "none is parametrically smooth" in result.method else ""
+        return f"dim_fun(theta) = {result.value} (proved), D' = {bound}, deficit {bound - result.value}{none}"
     why = result.limit or result.method
     return f"{result.lower} <= dim_fun(theta) <= {result.upper} (bounds: {why}), D' = {bound}"

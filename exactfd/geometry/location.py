@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from flint import fmpq, fmpq_mat
 
 from exactfd import rationals
@@ -55,6 +57,51 @@ class Location:
         rows = " ".join(f"[{', '.join(map(rationals.format_rational, row))}]" for row in self.matrix)
         offset = ", ".join(map(rationals.format_rational, self.offset))
         return f"<code>{self!r}</code>: F(x) = {rows} x + [{offset}]"
+
+
+_UNIT = 2.0**-53  # unit roundoff of binary64
+_FAIR = (1e-60, 1e60)  # sizes of numbers with which nothing overflows or underflows on the way
+
+
+def ternary_tuples(network: Network, points: Sequence[Sequence[fmpq]]) -> np.ndarray[Any, np.dtype[np.int8]]:
+    """Exact ternary tuples of many rational points, shape ``k x sum(relu_widths)``.
+
+    Floats with rigorous error bounds decide most of them; a point with one sign that they leave open is evaluated
+    exactly. Source: arXiv 2209.04036, Definition 2.4.
+
+    >>> net = Network([([[2], [-1]], [-5, 4]), ([[1, 1]], [1])], output_activation="relu")
+    >>> ternary_tuples(net, [[fmpq(5, 2)], [fmpq(0)]]).tolist()
+    [[0, 1, 1], [-1, 1, 1]]
+    """
+    widths = network.relu_widths
+    result = np.zeros((len(points), sum(widths)), dtype=np.int8)
+    values = np.array([[rationals.nearest_float(x) for x in point] for point in points], dtype=np.float64)
+    values = values.reshape(len(points), network.input_dimension)
+    layers = [np.column_stack(layer) for layer in network.to_numpy()[: len(widths)]]
+    fair = _fair(values).all(axis=1) & all(_fair(layer).all() for layer in layers)
+    errors, start = _UNIT * np.abs(values), 0
+    for layer in layers:
+        with np.errstate(all="ignore"):  # what overflows is not fair any more
+            sizes, weights = np.abs(values), np.abs(layer)
+            z = values @ layer[:, :-1].T + layer[:, -1]
+            # each weight is off by one unit, each of the n + 1 products and sums by another
+            reach = sizes @ weights[:, :-1].T + weights[:, -1]
+            bound = (errors @ weights[:, :-1].T) * (1 + 8 * _UNIT) + (layer.shape[1] + 6) * _UNIT * reach
+            bound = bound * (1 + 1e-9) + 1e-100
+        fair &= (np.abs(z) > bound).all(axis=1) & _fair(z).all(axis=1)
+        signs = np.where(z > 0, 1, -1).astype(np.int8)
+        result[:, start : start + len(layer)] = signs
+        start += len(layer)
+        values, errors = np.where(signs > 0, z, 0.0), np.where(signs > 0, bound, 0.0)
+    for i in np.flatnonzero(~fair).tolist():
+        result[i] = network.ternary_tuple(points[i])
+    return result
+
+
+def _fair(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    sizes = np.abs(values)
+    fair: np.ndarray[Any, np.dtype[np.bool_]] = (sizes == 0) | ((sizes > _FAIR[0]) & (sizes < _FAIR[1]))
+    return fair
 
 
 def locate(network: Network, point: Any) -> Location:
