@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from flint import fmpq, fmpz
 
+from exactfd.annihilation import annihilates
 from exactfd.budget import Budget, Progress, silent
 from exactfd.dimension import SEARCHES, Status
 from exactfd.errors import BudgetExceeded, InputError
@@ -23,7 +24,7 @@ from exactfd.jacobians import (
     residues,
     smooth_labels,
 )
-from exactfd.kernels import annihilates, kernel
+from exactfd.kernels import kernel
 from exactfd.linalg import exact, modular
 from exactfd.linalg.floats import FloatRank, float_rank
 from exactfd.network import Network

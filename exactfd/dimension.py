@@ -18,13 +18,14 @@ import numpy as np
 from flint import fmpz
 
 from exactfd import rationals
+from exactfd.annihilation import annihilates
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import BudgetExceeded, InputError
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import ternary_tuples
 from exactfd.geometry.top import Engine, TopAlgorithm, TopLabels, top_cells
 from exactfd.jacobians import SignArray
-from exactfd.kernels import annihilates, kernel
+from exactfd.kernels import kernel
 from exactfd.network import Network
 from exactfd.rankproof import RankSearch
 

@@ -214,12 +214,18 @@ class ModularNetwork:
                 result[..., j] = left[:, :, None, i] * right.transpose(0, 2, 1)[:, None, :, k]
         return modular.reduce(result.reshape(-1, len(parameters)), self.prime)
 
-    def _factors(self, labels: SignArray, inputs: FloatArray) -> tuple[list[FloatArray], list[FloatArray]]:
-        def product(left: FloatArray, right: FloatArray) -> FloatArray:
-            return modular.multiply(left, right, self.prime)
+    def product(self, left: FloatArray, right: FloatArray) -> FloatArray:
+        """Product of two stacks of residue matrices."""
+        return modular.multiply(left, right, self.prime)
 
+    def sensitivities(self, labels: SignArray) -> list[FloatArray]:
+        """``L^1, ..., L^d`` of many cells modulo the prime, each ``m x n_d x n_l``."""
+        masks = _masks(labels, self.network.relu_widths)
+        return _batched_sensitivities(self.layers, masks, len(labels), np.float64, self.product)
+
+    def _factors(self, labels: SignArray, inputs: FloatArray) -> tuple[list[FloatArray], list[FloatArray]]:
         full = np.broadcast_to(inputs, (len(labels), *inputs.shape[1:]))
-        return _batched_factors(self.layers, _masks(labels, self.network.relu_widths), full, product)
+        return _batched_factors(self.layers, _masks(labels, self.network.relu_widths), full, self.product)
 
 
 def residues(matrix: fmpq_mat, prime: int) -> FloatArray | None:
@@ -282,11 +288,6 @@ def homogeneous_points(points: Sequence[Sequence[fmpq]]) -> fmpq_mat:
     return fmpq_mat([[*point, fmpq(1)] for point in points])
 
 
-def integer_residues(rows: Sequence[Sequence[fmpz]], prime: int) -> FloatArray:
-    """Table of integers modulo a prime."""
-    return modular.reduce(np.array([[int(entry % prime) for entry in row] for row in rows], dtype=np.float64), prime)
-
-
 def float_jacobian(network: Network, points: Any, *, dtype: Any = np.float64) -> FloatArray:
     """Jacobian of ``Ev_Z`` in floats, with labels decided by floats: ``k n_d x D``. Not exact.
 
@@ -321,20 +322,31 @@ def _batched_factors(
 
     ``inputs`` is ``m x (n_0 + 1) x c``; ``product`` multiplies stacks of matrices.
     """
-    depth, count = len(layers), len(inputs)
     reached = [inputs]
     for a, mask in zip(layers[:-1], masks, strict=False):
-        z = product(a, reached[-1]) * mask[:, :, None]
-        reached.append(np.concatenate([z, reached[-1][:, -1:, :]], axis=1))
-    n_out = layers[-1].shape[0]
-    sensitivity = np.broadcast_to(np.eye(n_out, dtype=inputs.dtype), (count, n_out, n_out))
+        reached.append(next_inputs(a, mask, reached[-1], product))
+    return _batched_sensitivities(layers, masks, len(inputs), inputs.dtype, product), reached
+
+
+def next_inputs(layer: Any, mask: Any, inputs: Any, product: Any) -> Any:
+    """``R^l`` from ``A^l``, the masks of its neurons (``m x n_l``) and ``R^{l-1}``."""
+    z = product(layer, inputs) * mask[:, :, None]
+    return np.concatenate([z, inputs[:, -1:, :]], axis=1)
+
+
+def _batched_sensitivities(
+    layers: Sequence[Any], masks: Sequence[Any], count: int, dtype: Any, product: Any
+) -> list[Any]:
+    """``L^1, ..., L^d`` as for :func:`_batched_factors`."""
+    depth, n_out = len(layers), layers[-1].shape[0]
+    sensitivity = np.broadcast_to(np.eye(n_out, dtype=dtype), (count, n_out, n_out))
     if len(masks) == depth:
         sensitivity = sensitivity * masks[-1][:, :, None]
     sensitivities = [sensitivity]
     for level in range(depth - 1, 0, -1):
         sensitivity = product(sensitivity, layers[level][:, :-1]) * masks[level - 1][:, None, :]
         sensitivities.append(sensitivity)
-    return sensitivities[::-1], reached
+    return sensitivities[::-1]
 
 
 def _batched_rows(sensitivities: Sequence[Any], reached: Sequence[Any]) -> Any:

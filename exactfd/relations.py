@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from flint import fmpz
 
+from exactfd.annihilation import Sizes, SparseVectors, scale_of
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import InternalError
 from exactfd.jacobians import ModularNetwork, SignArray
-from exactfd.kernels import ExactRows, Sizes, SparseVectors, independent, scale_of, solution
+from exactfd.kernels import ExactRows, independent, solution
 from exactfd.linalg import modular
 from exactfd.network import Network
 from exactfd.rankproof import Point, RankSearch, chunks
@@ -69,7 +70,7 @@ def vanish(
         return True
     bounds = _bounds(network, candidates, points)
     order = sorted(range(len(candidates)), key=lambda i: -bounds[i])
-    table = SparseVectors([candidates[i] for i in order])
+    table = SparseVectors([candidates[i] for i in order], range(len(candidates[0])))
     bounds = [bounds[i] for i in order]
     used = sorted({row // network.output_dimension for row in table.support})
     place = {point: i for i, point in enumerate(used)}

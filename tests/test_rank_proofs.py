@@ -10,11 +10,13 @@ import pytest
 from flint import fmpq_mat, fmpz_mat
 
 import exactfd
+from exactfd import rationals
+from exactfd.annihilation import annihilates
 from exactfd.batches import RelationProof, _whole_cells
 from exactfd.budget import Budget, peak_memory
 from exactfd.errors import BudgetExceeded
 from exactfd.jacobians import checked_points, smooth_labels
-from exactfd.kernels import annihilates, kernel
+from exactfd.kernels import kernel
 from exactfd.linalg import exact
 from exactfd.rankproof import RankSearch
 from exactfd.relations import relations, vanish
@@ -99,6 +101,31 @@ def test_a_vector_that_misses_one_row_is_no_kernel_vector():
             for change in (1, search.prime):
                 wrong = [entry + change * (i == j) for i, entry in enumerate(vector)]
                 assert not annihilates(network, [wrong], labels, points)
+
+
+@pytest.mark.parametrize("cost", [0.0, 1e9])  # of the way by prefixes: always taken, never taken
+@pytest.mark.parametrize("output_activation", ["identity", "relu"])
+@pytest.mark.parametrize("architecture", [(2, 5, 4, 3, 2), (1, 4, 3), (3, 5), (2, 4, 4, 1)])
+def test_both_ways_to_multiply_with_cells(architecture, output_activation, cost, monkeypatch):
+    """Products from shared factors and from the table of columns: right vectors pass, wrong entries are seen."""
+    monkeypatch.setattr("exactfd.annihilation._APART", cost)
+    layers = random_network(5, architecture).to_fractions()
+    network = exactfd.Network(layers, output_activation=output_activation)
+    result = exactfd.functional_dimension(network)
+    labels = exactfd.top_cells(network).labels
+    rows = exact.integer_rows(
+        fmpq_mat([row for one in labels.tolist() for row in exactfd.cell_jacobian(network, one).tolist()])
+    )
+    columns = rows.transpose().tolist()
+    assert result.status == "proved"
+    vectors = [list(vector) for vector in result.hidden_kernel]
+    vectors += [rationals.primitive_row(vector)[0] for vector in result.search.gauge.vectors]
+    assert annihilates(network, vectors, labels)
+    for number, vector in enumerate(vectors):
+        for j in range(number % 5, len(vector), 5):
+            if any(entry != 0 for entry in columns[j]):
+                wrong = [entry + (i == j) for i, entry in enumerate(vector)]
+                assert not annihilates(network, [*vectors[:number], wrong, *vectors[number:]], labels)
 
 
 def test_a_relation_with_one_wrong_entry_is_none():
