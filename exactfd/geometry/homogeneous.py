@@ -54,16 +54,33 @@ class HomogeneousNetwork:
         return tuple(layer.nrows() for layer in self.layers)
 
     @cached_property
+    def _rounded(self) -> list[FloatArray | None]:
+        """Each layer rounded to floats; None where that overflows."""
+        result: list[FloatArray | None] = []
+        for layer in self.layers:
+            try:
+                result.append(np.array([[float(int(e)) for e in row] for row in layer.tolist()], dtype=np.float64))
+            except OverflowError:
+                result.append(None)
+        return result
+
+    @cached_property
     def exponents(self) -> list[list[int]]:
-        """Per layer, ``k_i`` such that ``2^{-k_i}`` times neuron ``i`` has coefficients below one (floats only)."""
+        """Per layer, ``k_i`` such that ``2^{-k_i}`` times neuron ``i`` has coefficients at most one (floats only)."""
         result: list[list[int]] = []
         previous = [0] * (self.layers[0].ncols() - 1) if self.layers else []
-        for layer in self.layers:
+        for layer, rounded in zip(self.layers, self._rounded, strict=True):
             columns = [*previous, 0]
-            previous = [
-                max((int(e).bit_length() + k for e, k in zip(row, columns, strict=True) if e != 0), default=0)
-                for row in layer.tolist()
-            ]
+            if rounded is not None:
+                lengths = np.frexp(rounded)[1] + np.array(columns, dtype=np.int64)
+                lengths[rounded == 0.0] = np.iinfo(np.int64).min
+                top = lengths.max(axis=1)
+                previous = np.where((rounded != 0.0).any(axis=1), top, 0).tolist()
+            else:
+                previous = [
+                    max((int(e).bit_length() + k for e, k in zip(row, columns, strict=True) if e != 0), default=0)
+                    for row in layer.tolist()
+                ]
             result.append(previous)
         return result
 
@@ -72,12 +89,18 @@ class HomogeneousNetwork:
         relative; ``|M|`` is raised to ``1e-40`` on nonzero entries so that no bound made from it underflows.
         """
         columns = [*(self.exponents[index - 1] if index else [0] * (self.layers[0].ncols() - 1)), 0]
-        table = [
-            [scaled_float(entry, k - shift) for entry, shift in zip(row, columns, strict=True)]
-            for row, k in zip(self.layers[index].tolist(), self.exponents[index], strict=True)
-        ]
-        nonzero = np.array([[entry != 0 for entry in row] for row in self.layers[index].tolist()])
-        values = np.array(table, dtype=np.float64)
+        rounded = self._rounded[index]
+        if rounded is not None:
+            nonzero = rounded != 0.0
+            shifts = np.array(columns)[None, :] - np.array(self.exponents[index])[:, None]
+            values: FloatArray = np.ldexp(rounded, np.clip(shifts, -5000, 5000))
+        else:
+            table = [
+                [scaled_float(entry, k - shift) for entry, shift in zip(row, columns, strict=True)]
+                for row, k in zip(self.layers[index].tolist(), self.exponents[index], strict=True)
+            ]
+            nonzero = np.array([[entry != 0 for entry in row] for row in self.layers[index].tolist()])
+            values = np.array(table, dtype=np.float64)
         return values, np.where(nonzero, np.maximum(np.abs(values), 1e-40), 0.0)
 
     def point(self, coordinates: Sequence[fmpz]) -> list[fmpq]:

@@ -35,7 +35,7 @@ from exactfd.geometry.signs import GeneratorTable
 Indices = np.ndarray[Any, np.dtype[np.int32]]
 Places = np.ndarray[Any, np.dtype[np.intp]]
 
-_TABLE_BITS = 26  # with at most so many neurons the cells are marks in a table of all sign vectors
+_TABLE_BITS = 26  # with at most so many neurons cells may be marks in a table of all sign vectors
 _CHUNK = 1 << 21  # sign vectors made at a time
 
 
@@ -159,42 +159,51 @@ class Skeleton:
         The 2-cell is told by the ``codes`` (at the first end of the edge) of the label that leaves zero there. Returns
         the edge met and the code at its first end that tells the same 2-cell, or -1 and the direction met.
         """
-        finite, zeros = self.generators.finite, self.zeros
+        finite, r = self.generators.finite, self.rank
+        # flat arrays and places of full width: NumPy gathers from those much faster
+        zeros, leaving, all_ends, all_codes = (a.reshape(-1) for a in (self.zeros, self.leaving, self.ends, self.codes))
         met, code_met = np.full(len(source), -1, dtype=np.int32), np.full(len(source), -1, dtype=np.int32)
         infinity = np.full(len(source), -1, dtype=np.int32)
-        edge = cut[source]
-        base = self.ends[edge, 0]
-        end = np.where(above[base] == positive, 0, 1)
-        at: Any = self.ends[edge, end]
-        free: Any = zeros[base, codes // 2]
+        edge: Any = cut[source].astype(np.intp)
+        base: Any = all_ends.take(2 * edge).astype(np.intp)
+        end: Any = 2 * edge + (above.take(base) != positive)
+        at: Any = all_ends.take(end).astype(np.intp)
+        free: Any = zeros.take(r * base + codes // 2)
         free_side: Any = codes % 2  # label to leave zero next, and its sign in the 2-cell
-        walker = np.arange(len(source))
-        own_code: Any = self.codes[edge, end]  # of the label of the edge itself, which is zero at its end
-        stop = ~finite[at]
+        own_code: Any = all_codes.take(end)  # of the label of the edge itself, which is zero at its end
+        walker: Any = np.arange(len(source))
+        there = finite.take(at)
+        stop: Any = np.flatnonzero(~there)
         infinity[stop] = at[stop]
-        keep = np.flatnonzero(~stop)
+        keep = np.flatnonzero(there)
         for _ in range(2 * self.edges + 2):
-            walker, at, free, free_side, own_code = (a[keep] for a in (walker, at, free, free_side, own_code))
+            if len(keep) < len(walker):
+                walker, at, free, free_side, own_code = (a.take(keep) for a in (walker, at, free, free_side, own_code))
             if not len(walker):
                 return met, code_met, infinity
-            own, own_side = zeros[at, own_code // 2], own_code % 2
-            edge = self.leaving[at, 2 * self._slot(at, free) + free_side]
-            hit = is_cut[edge]
-            if hit.any():
-                w = walker[hit]
-                met[w] = edge[hit]
-                code_met[w] = 2 * self._slot(self.ends[edge[hit], 0], own[hit]) + own_side[hit]
-            end = (self.ends[edge, 0] == at).astype(np.int32)
-            following = self.ends[edge, end]
-            stop = ~finite[following] & ~hit
-            infinity[walker[stop]] = following[stop]
-            at, free, free_side, own_code = following, own, own_side, self.codes[edge, end]
-            keep = np.flatnonzero(~(hit | stop))
+            self.budget.check()
+            own, own_side = zeros.take(r * at + own_code // 2), own_code % 2
+            edge = leaving.take(2 * (r * at + self._slot(at, free)) + free_side).astype(np.intp)
+            hit = is_cut.take(edge)
+            found = np.flatnonzero(hit)
+            if len(found):
+                w, e = walker.take(found), edge.take(found)
+                met[w] = e
+                first = all_ends.take(2 * e).astype(np.intp)
+                code_met[w] = 2 * self._slot(first, own.take(found)) + own_side.take(found)
+            end = 2 * edge
+            end += all_ends.take(end) == at
+            following = all_ends.take(end).astype(np.intp)
+            there = finite.take(following)
+            stop = np.flatnonzero(~(there | hit))
+            infinity[walker.take(stop)] = following.take(stop)
+            at, free, free_side, own_code = following, own, own_side, all_codes.take(end)
+            keep = np.flatnonzero(there & ~hit)
         raise InternalError("a walk around a 2-cell does not end")
 
-    def _slot(self, vertices: Indices, neurons: Indices) -> Places:
+    def _slot(self, vertices: Places, neurons: Indices) -> Places:
         """Slot of a neuron among the zero labels of a vertex."""
-        slots: Places = np.argmax(self.zeros[vertices] == neurons[:, None], axis=1)
+        slots: Places = np.argmax(self.zeros.take(vertices, axis=0) == neurons[:, None], axis=1)
         return slots
 
     def _connect(self, cut: Indices, first_above: BoolArray, start: int, number: int) -> None:
@@ -264,7 +273,8 @@ def _sign_choices(keys: Words, free: Indices, width: int, budget: Budget) -> Wor
     """All keys (``words x m``) with any of the bits ``free`` of their column set; each once, in ascending order."""
     r = free.shape[1]
     step = max(1, _CHUNK >> r)
-    marks = np.zeros(1 << width, dtype=bool) if width <= _TABLE_BITS else None
+    crowded = width <= _TABLE_BITS and len(free) << r > 1 << max(width - 3, 0)
+    marks = np.zeros(1 << width, dtype=bool) if crowded else None
     found = keys[:, :0]
     pending: list[Words] = []
     for first in range(0, len(free), step):

@@ -56,15 +56,15 @@ class CellTable:
         sizes = self._sizes[cells]
         return self._flat[ranges(self._starts[cells], sizes)], sizes
 
-    def rows_after_a_slot(self, cells: Indices) -> tuple[Indices, Lengths]:
+    def rows_after_a_slot(self, cells: Lengths) -> tuple[Indices, Lengths]:
         """Rows with one free slot before the facets of each cell, and where the rows begin."""
         sizes = self._sizes[cells] + 1
-        flat = self._flat[ranges(self._starts[cells] - 1, sizes)]
+        flat = self._flat.take(ranges(self._starts[cells] - 1, sizes), mode="wrap")
         begin = np.cumsum(sizes, dtype=np.int64) - sizes
         flat[begin] = 0
         return flat, begin
 
-    def write_rows(self, changed: Indices, flat: Indices, sizes: Indices) -> None:
+    def write_rows(self, changed: Lengths, flat: Indices, sizes: Indices) -> None:
         """Store rows for the cells ``changed`` and then for the new ones."""
         begin = np.cumsum(sizes, dtype=np.int64)
         begin -= sizes
@@ -112,7 +112,7 @@ class CellTable:
 
     # ------------------------------------------------------------------ growth
 
-    def inherit(self, parents: Sequence[tuple[CellTable, Indices]]) -> None:
+    def inherit(self, parents: Sequence[tuple[CellTable, Lengths]]) -> None:
         """Room for new cells, one for each parent cell, which hands down where it comes from."""
         added = sum(len(cells) for _, cells in parents)
         needed = self.count + added
