@@ -10,15 +10,14 @@ digests are recomputed here from the network, in exact arithmetic. The file is r
 before work is done, the clock is looked at in every long loop, and nothing recurses.
 
 Arithmetic. Layer l is stored as the integers q_l A^l, where q_l > 0 is its common denominator. A "form" is a row of
-integers: an affine function of the input (coefficients, then the constant), or its single value at a point. Forms that
-belong to layer l are Q_l = q_1 ... q_l times the true functions (and t times, at a point stored as integers over t). A
-positive factor changes no sign, no zero and no rank. The empty form () is the zero function of a masked neuron.
+integers: an affine function of the input (coefficients, then the constant), or its single value at a point. The forms
+of a layer are q_1 ... q_l times the true functions (and t times, at a point that is stored as integers over t); the
+last of them is the constant 1 in the same scale. A positive factor changes no sign, no zero and no rank.
 """
 
 from __future__ import annotations
 
 import argparse
-import bisect
 import hashlib
 import itertools
 import json
@@ -31,7 +30,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 # Limits (5). A document beyond the first group is malformed; a claim that needs more than the second is not proved.
 MAX_BYTES = 64 * 2**20  # of the file, and of what it decompresses to
@@ -47,7 +46,9 @@ TIME_LIMIT = 3600.0  # seconds
 Form = tuple[int, ...]
 Point = list[Fraction]
 # A kernel vector: for every neuron (layer, number) whose row it meets, pairs (factor, column of the row).
-Vector = list[tuple[int, int, list[tuple[int, int]]]]
+Vector = dict[tuple[int, int], list[tuple[int, int]]]
+# A network on a cell or at a point: the forms that enter each layer and leave the last; the labels, layer by layer.
+Trace = tuple[list[list[Form]], list[list[int]]]
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,29 @@ def _prove(condition: bool, step: str, reason: str) -> None:
         raise _NotProvedError(step, reason)
 
 
-# ---------------------------------------------------------------------------------------- reading bytes and values
+class _Run:
+    """The clock and the counters of one run."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        self.end = time.monotonic() + limit
+        self.steps = self.trusted = 0
+
+    def tick(self) -> None:
+        if time.monotonic() > self.end:
+            raise _NotProvedError("time limit", f"{self.limit:g} s are over")
+
+    def combine(self, terms: Iterable[tuple[int, Form]], width: int) -> Form:
+        """The sum of factor times form."""
+        total: Iterable[int] = (0,) * width
+        for factor, form in terms:
+            self.tick()
+            if factor and any(form):
+                total = [a + factor * b for a, b in zip(total, form, strict=True)]
+        return tuple(total)
+
+
+# ---------------------------------------------------------------------------------------------- reading a document
 
 
 def _parse(data: bytes) -> Any:
@@ -140,114 +163,92 @@ def _show(value: Any) -> str:
     return f"a list of {len(value)}" if type(value) is list else f"an object of type {type(value).__name__}"
 
 
-def _expected(place: str, expected: str, value: Any) -> NoReturn:
-    raise _MalformedError(place, f"expected {expected}, found {_show(value)}")
+@dataclass
+class _Value:
+    """A value of the document and its place there. What is not as a method expects it is malformed (1)."""
 
+    value: Any
+    place: str
+    run: _Run
 
-def _mapping(value: Any, place: str) -> dict[str, Any]:
-    """An object. (Keys of JSON are strings; a Python dictionary may have others.)"""
-    if type(value) is not dict or any(type(key) is not str for key in value):
-        _expected(place, "an object", value)
-    return dict(value)
+    def expected(self, what: str) -> NoReturn:
+        raise _MalformedError(self.place, f"expected {what}, found {_show(self.value)}")
 
+    def mapping(self) -> dict[str, Any]:
+        """An object with any keys. (Keys of JSON are strings; a Python dictionary may have others.)"""
+        if type(self.value) is not dict or any(type(key) is not str for key in self.value):
+            self.expected("an object")
+        return dict(self.value)
 
-def _object(value: Any, place: str, *keys: str, optional: str = "") -> dict[str, Any]:
-    """An object with exactly these keys, and perhaps the optional one."""
-    found = _mapping(value, place)
-    for key in keys:
-        _shape(key in found, place, f"key {key!r} is missing")
-    for key in found:
-        _shape(key in keys or (key == optional != ""), place, f"unexpected key {_show(key)}")
-    return found
+    def get(self, key: str) -> _Value:
+        """What an object has at a key, or null."""
+        return _Value(self.mapping().get(key), key if self.place == "document" else f"{self.place}.{key}", self.run)
 
+    def object(self, *keys: str, optional: Iterable[str] = ()) -> dict[str, _Value]:
+        """An object with exactly these keys, and perhaps the optional ones."""
+        found = self.mapping()
+        for key in keys:
+            _shape(key in found, self.place, f"key {key!r} is missing")
+        for key in found:
+            _shape(key in keys or key in optional, self.place, f"unexpected key {_show(key)}")
+        return {key: self.get(key) for key in found}
 
-def _list(value: Any, place: str, length: int | None = None) -> list[Any]:
-    if type(value) is not list or (length is not None and len(value) != length):
-        _expected(place, "a list" if length is None else f"a list of {length}", value)
-    return value
+    def items(self, length: int | None = None) -> Iterator[_Value]:
+        """The entries of a list, one at a time."""
+        if type(self.value) is not list or (length is not None and len(self.value) != length):
+            self.expected("a list" if length is None else f"a list of {length}")
+        for index, entry in enumerate(self.value):
+            self.run.tick()
+            yield _Value(entry, f"{self.place}[{index}]", self.run)
 
+    def text(self, pattern: str, what: str) -> re.Match[str]:
+        match = re.fullmatch(pattern, self.value) if type(self.value) is str else None
+        if match is None:
+            self.expected(what)
+        return match
 
-def _word(value: Any, place: str, *allowed: str) -> str:
-    if type(value) is not str or value not in allowed:
-        _expected(place, " or ".join(allowed), value)
-    return value
+    def word(self, *allowed: str) -> str:
+        if type(self.value) is not str or self.value not in allowed:
+            self.expected(" or ".join(allowed))
+        return self.value
 
+    def integer(self, low: int = 0, high: int = 2**63) -> int:
+        """A JSON integer in [low, high); true and false are none."""
+        if type(self.value) is not int or not low <= self.value < high:
+            self.expected(f"an integer from {low} to {high - 1}")
+        return self.value
 
-def _integer(value: Any, place: str, low: int = 0, high: int = 2**63) -> int:
-    """A JSON integer in [low, high); true and false are none."""
-    if type(value) is not int or not low <= value < high:
-        _expected(place, f"an integer from {low} to {high - 1}", value)
-    return value
+    def indices(self, length: int, bound: int) -> list[int]:
+        """``length`` distinct indices below ``bound``."""
+        found = [entry.integer(0, bound) for entry in self.items()]
+        _prove(len(found) == length, self.place, f"{length} indices are needed, found {len(found)}")
+        _prove(len(set(found)) == length, self.place, "the indices are not distinct")
+        return found
 
+    def digits(self, text: str) -> int:
+        """``int(text)``, in pieces that are shorter than any limit of Python's own."""
+        digits, value = text.removeprefix("-"), 0
+        _shape(len(digits) <= MAX_DIGITS, self.place, f"a number of {len(digits)} digits, more than {MAX_DIGITS}")
+        for piece in re.findall("[0-9]{1,500}", digits):
+            value = value * 10 ** len(piece) + int(piece)
+        return value if digits == text else -value
 
-def _indices(value: Any, place: str, length: int, bound: int) -> list[int]:
-    """``length`` distinct indices below ``bound``."""
-    found = [_integer(entry, f"{place}[{i}]", 0, bound) for i, entry in enumerate(_list(value, place))]
-    _prove(len(found) == length, place, f"{length} indices are needed, found {len(found)}")
-    _prove(len(set(found)) == length, place, "the indices are not distinct")
-    return found
+    def number(self) -> Fraction:
+        """A number (1): an integer or a reduced fraction, as a string."""
+        match = self.text(r"(0|-?[1-9][0-9]*)(?:/([1-9][0-9]*))?", 'a number such as "-3" or "7/16"')
+        top, bottom = self.digits(match[1]), self.digits(match[2] or "1")
+        _shape(not match[2] or (bottom > 1 == math.gcd(top, bottom)), self.place, "the fraction is not reduced")
+        return Fraction(top, bottom)
 
+    def numbers(self, length: int) -> Point:
+        return [entry.number() for entry in self.items(length)]
 
-_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
-_NUMBER = re.compile(r"(0|-?[1-9][0-9]*)(?:/([1-9][0-9]*))?")
-
-
-def _digits(text: str, place: str) -> int:
-    """``int(text)``, in pieces that are shorter than any limit of Python's own."""
-    digits = text.removeprefix("-")
-    _shape(len(digits) <= MAX_DIGITS, place, f"a number of {len(digits)} digits, more than {MAX_DIGITS}")
-    value = 0
-    for start in range(0, len(digits), 500):
-        piece = digits[start : start + 500]
-        value = value * 10 ** len(piece) + int(piece)
-    return value if digits == text else -value
-
-
-def _number(value: Any, place: str) -> Fraction:
-    """A number (1): an integer or a reduced fraction, as a string."""
-    match = _NUMBER.fullmatch(value) if type(value) is str else None
-    if match is None:
-        _expected(place, 'a number such as "-3" or "7/16"', value)
-    top, bottom = _digits(match[1], place), _digits(match[2] or "1", place)
-    _shape(not match[2] or (bottom > 1 == math.gcd(top, bottom)), place, "the fraction is not reduced")
-    return Fraction(top, bottom)
-
-
-def _numbers(value: Any, place: str, length: int) -> Point:
-    return [_number(entry, f"{place}[{i}]") for i, entry in enumerate(_list(value, place, length))]
-
-
-def _nonzero(value: Any, place: str) -> int:
-    """A nonzero integer as a string."""
-    if type(value) is not str or value == "0" or not _INTEGER.fullmatch(value):
-        _expected(place, 'a nonzero integer such as "-3"', value)
-    return _digits(value, place)
+    def nonzero(self) -> int:
+        """A nonzero integer as a string."""
+        return self.digits(self.text("-?[1-9][0-9]*", 'a nonzero integer such as "-3"')[0])
 
 
 # ----------------------------------------------------------------------------------------------- exact arithmetic
-
-
-class _Run:
-    """The clock and the counters of one run."""
-
-    def __init__(self, limit: float) -> None:
-        self.limit = limit
-        self.end = time.monotonic() + limit
-        self.steps = self.trusted = 0
-
-    def tick(self) -> None:
-        if time.monotonic() > self.end:
-            raise _NotProvedError("time limit", f"{self.limit:g} s are over")
-
-    def combine(self, terms: Iterable[tuple[int, Form]], width: int) -> Form:
-        """The sum of factor times form; the empty form is zero."""
-        self.tick()
-        total = [0] * width
-        for factor, form in terms:
-            if factor and form:
-                self.tick()
-                total = [a + factor * b for a, b in zip(total, form, strict=True)]
-        return tuple(total)
 
 
 def _is_prime(n: int) -> bool:
@@ -264,18 +265,16 @@ def _is_prime(n: int) -> bool:
 
 
 def _singular(matrix: list[list[int]], prime: int, run: _Run) -> bool:
-    """Whether a square matrix is singular modulo a prime; the matrix is used up."""
+    """Whether a square matrix is singular modulo a prime."""
     while matrix:
-        found = next((i for i, row in enumerate(matrix) if row[0]), None)
-        if found is None:
+        run.tick()
+        matrix.sort(key=lambda row: row[0] == 0)  # a row that can be the pivot first, if there is one
+        (head, *pivot), *rows = matrix
+        if head == 0:
             return True
-        pivot = matrix.pop(found)
-        inverse = pow(pivot[0], -1, prime)
-        tail = [entry * inverse % prime for entry in pivot[1:]]
-        for i, row in enumerate(matrix):
-            run.tick()
-            factor = row[0]
-            matrix[i] = [(a - factor * b) % prime for a, b in zip(row[1:], tail, strict=True)] if factor else row[1:]
+        inverse = pow(head, -1, prime)
+        tail = [entry * inverse % prime for entry in pivot]
+        matrix = [[(a - x * b) % prime for a, b in zip(row, tail, strict=True)] if x else row for x, *row in rows]
     return False
 
 
@@ -286,8 +285,8 @@ def _rank(rows: Iterable[Form], run: _Run) -> int:
         for column, pivot in basis:
             row = run.combine([(pivot[column], row), (-row[column], pivot)], len(row))
             _prove(max(x.bit_length() for x in row) <= MAX_BITS, "rank", "the numbers are too large to check")
-            divisor = math.gcd(*row)
-            row = tuple(x // divisor for x in row) if divisor else row
+            divisor = math.gcd(*row) or 1
+            row = tuple(x // divisor for x in row)
         if any(row):
             basis.append((next(c for c, x in enumerate(row) if x), row))
     return len(basis)
@@ -296,165 +295,133 @@ def _rank(rows: Iterable[Form], run: _Run) -> int:
 # ----------------------------------------------------------------------------------------------------- networks
 
 
-class _Trace(NamedTuple):
-    """A network at a point: what enters each layer, and leaves the last; labels by layer; the point's denominator."""
-
-    inputs: list[list[Form]]
-    labels: list[list[int]]
-    scale: int
-
-
 class _Network:
     """A network (1), validated, with its layers as integers.
 
     ``sizes`` (n_0, ..., n_d); ``rows[l]`` the augmented matrix A^{l+1} over Q, ``scales[l]`` its common denominator,
-    ``layers[l]`` their product; ``products[l]`` = Q_l; ``relu_layers`` how many of the layers have a ReLU.
+    ``layers[l]`` their product; ``relu_layers`` how many layers have a ReLU; ``positions`` (layer, neuron, column) of
+    each parameter, where the last column is the bias.
     """
 
-    def __init__(self, value: Any, place: str, run: _Run) -> None:
-        self.run = run
-        _object(value, place, "format", "version", "architecture", "output_activation", "layers")
-        _word(value["format"], f"{place}.format", "exactfd-network")
-        _integer(value["version"], f"{place}.version", 1, 2)
-        self.relu_output = _word(value["output_activation"], f"{place}.output_activation", "identity", "relu") == "relu"
-        where = f"{place}.architecture"
-        self.sizes = [_integer(n, f"{where}[{i}]", 1, 2**31) for i, n in enumerate(_list(value["architecture"], where))]
-        _shape(len(self.sizes) >= 2, where, "fewer than two sizes")
-        self.starts = [0]  # index in theta of the first parameter of each layer
-        for m, n in itertools.pairwise(self.sizes):
-            self.starts.append(self.starts[-1] + n * (m + 1))
-        self.parameters = self.starts[-1]  # D
+    def __init__(self, value: _Value) -> None:
+        self.run = value.run
+        parts = value.object("format", "version", "architecture", "output_activation", "layers")
+        parts["format"].word("exactfd-network")
+        parts["version"].integer(1, 2)
+        self.relu_output = parts["output_activation"].word("identity", "relu") == "relu"
+        self.sizes = [size.integer(1, 2**31) for size in parts["architecture"].items()]
+        where, self.depth = parts["architecture"].place, len(self.sizes) - 1
+        _shape(self.depth >= 1, where, "fewer than two sizes")
+        self.parameters = sum(n * (m + 1) for m, n in itertools.pairwise(self.sizes))  # D
         _shape(self.parameters <= MAX_PARAMETERS, where, f"more than {MAX_PARAMETERS} parameters")
-        self.depth = len(self.sizes) - 1
         self.upper_bound = self.parameters - sum(self.sizes[1:-1])  # D'
         self.relu_layers = self.depth if self.relu_output else self.depth - 1
+        self.positions: list[tuple[int, int, int]] = []
         self.rows: list[list[Point]] = []
-        for number, layer in enumerate(_list(value["layers"], f"{place}.layers", self.depth)):
-            here, (m, n) = f"{place}.layers[{number}]", self.sizes[number : number + 2]
-            _object(layer, here, "weight", "bias")
-            weight = _list(layer["weight"], f"{here}.weight", n)
-            rows = [_numbers(row, f"{here}.weight[{i}]", m) for i, row in enumerate(weight)]
-            bias = _numbers(layer["bias"], f"{here}.bias", n)
-            self.rows.append([[*row, constant] for row, constant in zip(rows, bias, strict=True)])
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-        self.digest = hashlib.sha256(text.encode("ascii")).hexdigest()
-        self.name = f"network sha256:{self.digest}"
-        self._to_integers(place)
-
-    def _to_integers(self, place: str) -> None:
         self.scales: list[int] = []
         self.layers: list[list[Form]] = []
-        self.products = [1]
-        self.bits = memory = 0  # the size of the forms after the last layer; bytes of the integers
-        for number, rows in enumerate(self.rows):
-            scale, count = 1, self.starts[number + 1] - self.starts[number]
-            for entry in itertools.chain(*rows):
-                self.run.tick()
-                scale = math.lcm(scale, entry.denominator)
-                fits = scale.bit_length() <= MAX_BITS and memory + scale.bit_length() // 8 * count <= MAX_MEMORY
-                _prove(fits, f"{place}.layers[{number}]", "the common denominator is too large to check")
-            memory += scale.bit_length() // 8 * count
-            layer = [tuple(x.numerator * (scale // x.denominator) for x in row) for row in rows]
-            largest = max(scale, *(abs(x) for row in layer for x in row))
-            self.bits += largest.bit_length() + self.sizes[number].bit_length()
-            self.scales.append(scale)
-            self.layers.append(layer)
-            self.products.append(self.products[-1] * scale)
-            memory += self.products[-1].bit_length() // 8
-            fits = self.products[-1].bit_length() <= MAX_BITS and memory <= MAX_MEMORY
-            _prove(fits, f"{place}.layers[{number}]", "the product of the denominators is too large to check")
+        self.bits = 0  # the size of the forms after the last layer
+        for number, layer in enumerate(parts["layers"].items(self.depth)):
+            self._read(number, layer)
+        text = json.dumps(value.value, sort_keys=True, separators=(",", ":"))
+        self.digest = hashlib.sha256(text.encode()).hexdigest()
+        self.name = f"network sha256:{self.digest}"
+
+    def _read(self, number: int, value: _Value) -> None:
+        """One layer, over Q and as integers."""
+        parts, (m, n) = value.object("weight", "bias"), self.sizes[number : number + 2]
+        pairs = zip(parts["weight"].items(n), parts["bias"].items(n), strict=True)
+        rows = [[*weights.numbers(m), bias.number()] for weights, bias in pairs]
+        self.rows.append(rows)
+        self.positions += itertools.product([number], range(n), range(m + 1))
+        scale = 1
+        for entry in itertools.chain(*rows):
+            self.run.tick()
+            scale = math.lcm(scale, entry.denominator)
+            fits = scale.bit_length() <= MAX_BITS and scale.bit_length() // 8 * self.parameters <= MAX_MEMORY
+            _prove(fits, value.place, "the common denominator is too large to check")
+        layer = [tuple(x.numerator * (scale // x.denominator) for x in row) for row in rows]
+        largest = max(scale, *(abs(x) for row in layer for x in row))
+        self.scales.append(scale)
+        self.layers.append(layer)
+        self.bits += largest.bit_length() + m.bit_length()
 
     def afford(self, width: int, bits: int, step: str) -> None:
         """Refuse forms of this width, made from inputs of so many bits, that memory may not hold."""
-        numbers = (sum(self.sizes) + 1) * (width + self.sizes[-1])
+        numbers = (sum(self.sizes) + len(self.sizes)) * (width + self.sizes[-1])
         fits = self.bits + bits <= MAX_BITS and numbers * (40 + (self.bits + bits) // 8) <= MAX_MEMORY
         _prove(fits, step, "the network, or its numbers, are too large to check")
 
-    def position(self, index: int) -> tuple[int, int, int]:
-        """(layer, neuron, column) of a parameter; the last column of a layer is the bias."""
-        layer = bisect.bisect_right(self.starts, index) - 1
-        return layer, *divmod(index - self.starts[layer], self.sizes[layer] + 1)
-
     def affine(self, layer: int, inputs: list[Form]) -> list[Form]:
-        """The pre-activations of a layer from the forms that enter it, the last of which is the constant (2.4)."""
-        width = len(inputs[-1])
-        return [self.run.combine(zip(row, inputs, strict=True), width) for row in self.layers[layer]]
+        """The pre-activations of a layer, and then the constant, from the forms that enter it (2.4)."""
+        constant = inputs[-1]
+        values = [self.run.combine(zip(row, inputs, strict=True), len(constant)) for row in self.layers[layer]]
+        return [*values, tuple(self.scales[layer] * entry for entry in constant)]
 
-    def masked(self, layer: int, forms: list[Form], labels: list[int], constant: Form) -> list[Form]:
-        """What a layer passes on: neurons with label 1, and the constant in the scale of this layer (2.4)."""
-        passed: list[Form] = [form if s == 1 else () for form, s in zip(forms, labels, strict=True)]
-        return [*passed, tuple(self.scales[layer] * entry for entry in constant)]
+    def trace(self, forms: list[Form], labels: list[list[int]] | None = None) -> Trace:
+        """Evaluate on the cell with these labels (2.4) or, without them, at a point."""
+        inputs, signs = [forms], []
+        for layer in range(self.depth):
+            forms = self.affine(layer, forms)
+            if layer < self.relu_layers:
+                signs.append(labels[layer] if labels else [(z > 0) - (z < 0) for (z,) in forms[:-1]])
+                forms = _masked(forms, signs[layer])
+            inputs.append(forms)
+        return inputs, signs
 
-    def smooth(self, labels: list[list[int]]) -> bool:
-        """Whether every neuron with label 0 is masked: a later ReLU layer has only labels -1 (2.1)."""
-        masked = False
-        for layer in reversed(labels):
-            self.run.tick()
-            if 0 in layer and not masked:
-                return False
-            masked = masked or all(s == -1 for s in layer)
-        return True
-
-    def slopes(self, labels: list[list[int]]) -> list[list[Form]]:
-        """For each layer the columns of q_l L^l, one per neuron, empty where zero (2.4).
-
-        The entry of the Jacobian for output o and parameter (l, i, k) is entry o of column i times form k of those
-        that enter layer l, divided by Q_d.
-        """
-        n = self.sizes[-1]
-        columns: list[Form] = []
-        for i in range(n):
-            self.run.tick()
-            columns.append(tuple(int(o == i) for o in range(n)))
-        if self.relu_output:
-            columns = [column if s == 1 else () for column, s in zip(columns, labels[-1], strict=True)]
-        result: list[list[Form]] = []
-        for layer in reversed(range(self.depth)):
-            result.append([tuple(self.scales[layer] * entry for entry in column) for column in columns])
-            earlier: list[Form] = []
-            for k, s in enumerate(labels[layer - 1] if layer else ()):
-                terms = zip((row[k] for row in self.layers[layer]), columns, strict=True) if s == 1 else ()
-                column = self.run.combine(terms, n)
-                earlier.append(column if any(column) else ())
-            columns = earlier
-        return result[::-1]
-
-    def annihilated(self, vector: Vector, inputs: list[list[Form]], slopes: list[list[Form]]) -> bool:
-        """Whether all coefficient rows of the Jacobian are orthogonal to the vector (2.4)."""
-        width = len(inputs[0][-1])
-        sums: list[Form] = [() for _ in range(self.sizes[-1])]
-        for layer, neuron, entries in vector:
-            if slopes[layer][neuron]:
-                change = self.run.combine(((factor, inputs[layer][k]) for factor, k in entries), width)
-                for output, slope in enumerate(slopes[layer][neuron]):
-                    if slope:
-                        sums[output] = self.run.combine([(1, sums[output]), (slope, change)], width)
-        return not any(map(any, sums))
-
-    def at(self, point: Point, step: str) -> _Trace:
+    def at(self, point: Point, step: str) -> Trace:
         """Evaluate at a rational point."""
         longest = max(max(abs(x.numerator), x.denominator).bit_length() for x in point)
         self.afford(1, (len(point) + 1) * longest, step)
         scale = math.lcm(*(x.denominator for x in point))
-        forms: list[Form] = [(x.numerator * (scale // x.denominator),) for x in point]
-        forms.append((scale,))
-        inputs, labels = [forms], []
-        for layer in range(self.depth):
-            values = self.affine(layer, forms)
-            signs = [(z > 0) - (z < 0) for (z,) in values]
-            if layer < self.relu_layers:
-                labels.append(signs)
-            else:
-                signs = [1 for _ in signs]  # an affine layer passes everything
-            forms = self.masked(layer, values, signs, forms[-1])
-            inputs.append(forms)
-        return _Trace(inputs, labels, scale)
+        return self.trace([*((x.numerator * (scale // x.denominator),) for x in point), (scale,)])
 
-    def equal(self, first: list[Form], second: list[Form]) -> bool:
-        """Whether forms agree; each list ends with the constant 1, which has the scale of the list."""
-        width, a, b = len(first[-1]), first[-1][-1], second[-1][-1]
-        both = zip(first, second, strict=True)
-        return all(self.run.combine([(b, f), (-a, g)], width) == (0,) * width for f, g in both)
+    def slopes(self, labels: list[list[int]]) -> list[list[Form]]:
+        """For each layer the columns of q_l L^l, one per neuron (2.4).
+
+        The entry of the Jacobian for output o and parameter (l, i, k) is entry o of column i times form k of those
+        that enter layer l, divided by q_1 ... q_d.
+        """
+        n, zero = self.sizes[-1], (0,) * self.sizes[-1]
+        columns: list[Form] = [tuple(int(o == i) for o in range(n)) for i in range(n)]
+        if self.relu_output:
+            columns = _masked([*columns, zero], labels[-1])[:-1]
+        result: list[list[Form]] = []
+        for layer in reversed(range(self.depth)):
+            result.append([tuple(self.scales[layer] * entry for entry in column) for column in columns])
+            earlier = zip(zip(*self.layers[layer], strict=True), labels[layer - 1] if layer else (), strict=False)
+            columns = [self.run.combine(zip(w, columns, strict=True), n) if s == 1 else zero for w, s in earlier]
+        return result[::-1]
+
+    def annihilated(self, vector: Vector, inputs: list[list[Form]], slopes: list[list[Form]]) -> bool:
+        """Whether all coefficient rows of the Jacobian are orthogonal to the vector (2.4)."""
+        width, changes = len(inputs[0][-1]), []
+        for (layer, neuron), entries in vector.items():
+            if any(slopes[layer][neuron]):
+                change = self.run.combine(((factor, inputs[layer][k]) for factor, k in entries), width)
+                changes.append((slopes[layer][neuron], change))
+        rows = ([(slope[o], change) for slope, change in changes] for o in range(self.sizes[-1]))
+        return not any(any(self.run.combine(row, width)) for row in rows)
+
+    def same(self, here: Trace, there: Trace) -> bool:
+        """Whether two networks have the same outputs; the last form is the constant 1 in the scale of the others."""
+        *first, (*_, a) = here[0][-1]
+        *second, (*_, b) = there[0][-1]
+        pairs = zip(first, second, strict=True)
+        return not any(any(self.run.combine([(b, f), (-a, g)], len(f))) for f, g in pairs)
+
+
+def _masked(forms: list[Form], labels: list[int]) -> list[Form]:
+    """What a layer with a ReLU passes on: the neurons with label 1, and the constant (2.4)."""
+    *neurons, constant = forms
+    zero = (0,) * len(constant)
+    return [*(form if s == 1 else zero for form, s in zip(neurons, labels, strict=True)), constant]
+
+
+def _is_smooth(labels: list[list[int]]) -> bool:
+    """Whether only layers before one that has no other labels than -1 hold a label 0 (2.1)."""
+    dead = max((number for number, layer in enumerate(labels) if set(layer) == {-1}), default=0)
+    return not any(0 in layer for layer in labels[dead:])
 
 
 # -------------------------------------------------------------------------------------------------------- trees
@@ -463,144 +430,121 @@ class _Network:
 class _Tree:
     """A walk over the ReLU neurons of one or two networks (3): labels so far, and the forms that they determine.
 
-    ``mode`` is "open" or "all"; only trees in mode "open" have a box.
+    ``possible`` are the labels that matter where a neuron is not identically zero: all of them, or 1 and -1 in mode
+    "open"; only trees in mode "open" have a box.
     """
 
-    def __init__(self, networks: list[_Network], mode: str, place: str, box: list[Point] | None = None) -> None:
-        self.networks, self.mode, self.place, self.box = networks, mode, place, box
-        self.run = networks[0].run
+    def __init__(self, networks: list[_Network], mode: str, nodes: _Value, box: list[Point] | None = None) -> None:
+        self.networks, self.nodes, self.run = networks, nodes, nodes.run
+        self.possible = (1, -1) if mode == "open" else (1, 0, -1)
+        self.box = box or [[], []]
         self.labels: list[int] = []
-        self.forms: list[tuple[Form, int]] = []  # of each neuron met so far, with the scale
-        self.inputs: list[list[list[Form]]] = [[] for _ in networks]  # forms that enter each layer of each network
-        self.layers: dict[int, tuple[int, int]] = {}  # first neuron of each ReLU layer -> (network, layer)
+        self.forms: list[tuple[Form, int]] = []  # of each neuron so far, and the rest of its layer, with the scale
+        self.layers: dict[int, tuple[_Network, int]] = {}  # by the first neuron of each ReLU layer
         self.bounds: list[list[int]] = []  # first neuron of each ReLU layer of each network, then the end
         self.size = 0  # N
-        for which, network in enumerate(networks):
-            network.afford(network.sizes[0] + 1, 1, place)
-            self.bounds.append([self.size])
-            for layer in range(network.relu_layers):
-                self.layers[self.size] = which, layer
-                self.size += network.sizes[layer + 1]
-                self.bounds[which].append(self.size)
-        n = networks[0].sizes[0]
-        self.identity: list[Form] = [tuple(int(i == k) for i in range(n + 1)) for k in range(n + 1)]
+        for network in networks:
+            network.afford(network.sizes[0] + 1, 1, nodes.place)
+            bounds = list(itertools.accumulate(network.sizes[1 : network.relu_layers + 1], initial=self.size))
+            self.layers.update((start, (network, layer)) for layer, start in enumerate(bounds[:-1]))
+            self.bounds.append(bounds)
+            self.size = bounds[-1]
+        self.width = networks[0].sizes[0] + 1
+        self.identity: list[Form] = [tuple(int(i == k) for i in range(self.width)) for k in range(self.width)]
 
-    def layer_labels(self, which: int) -> list[list[int]]:
-        """At a leaf, the labels of one network, layer by layer."""
-        return [self.labels[start:stop] for start, stop in itertools.pairwise(self.bounds[which])]
+    def trace(self, which: int) -> Trace:
+        """One of the networks on the cell of a leaf."""
+        labels = [self.labels[start:stop] for start, stop in itertools.pairwise(self.bounds[which])]
+        return self.networks[which].trace(self.identity, labels)
 
-    def entering(self, which: int, layer: int) -> list[Form]:
-        """The forms that enter a layer (2.4: R^l), the labels of the layers before it being known."""
-        if layer == 0:
-            return self.identity
-        start, stop = self.bounds[which][layer - 1 : layer + 1]
-        forms = [form for form, _ in self.forms[start:stop]]
-        constant = self.inputs[which][layer - 1][-1]
-        return self.networks[which].masked(layer - 1, forms, self.labels[start:stop], constant)
-
-    def leaf_inputs(self, which: int) -> list[list[Form]]:
-        """At a leaf, the forms that enter each layer, and those that leave the last one."""
-        network, last = self.networks[which], self.networks[which].relu_layers
-        inputs = [*self.inputs[which][:last], self.entering(which, last)]
-        for layer in range(last, network.depth):  # an affine layer passes everything
-            outputs = network.affine(layer, inputs[layer])
-            inputs.append(network.masked(layer, outputs, [1 for _ in outputs], inputs[layer][-1]))
-        return inputs
-
-    def walk(self, nodes: Any) -> Iterator[tuple[Any, str]]:
-        """Check every inner node; give every leaf and its place, with the state of the walk set to it."""
+    def walk(self) -> Iterator[_Value]:
+        """Check every inner node; give every leaf, with the state of the walk set to it."""
         pending = [(0, 0)]  # (depth, label that leads there) of the nodes to come, the next one last
-        for index, node in enumerate(_list(nodes, self.place)):
-            self.run.tick()
-            place = f"{self.place}[{index}]"
-            _prove(bool(pending), place, "a node after the end of the tree")
+        for node in self.nodes.items():
+            _prove(bool(pending), node.place, "a node after the end of the tree")
             depth, label = pending.pop()
             if depth:
                 self.labels[depth - 1 :] = [label]
             if depth in self.layers:  # all neurons of a layer at once: their forms depend on earlier layers only
-                which, layer = self.layers[depth]
-                network = self.networks[which]
-                self.inputs[which][layer:] = [self.entering(which, layer)]
-                forms = network.affine(layer, self.inputs[which][layer])
-                self.forms[depth:] = [(form, network.products[layer + 1]) for form in forms]
+                *forms, constant = self._enter(depth)
+                self.forms[depth:] = [(form, constant[-1]) for form in forms]
             self.run.steps += 1
             if depth == self.size:
-                yield node, place
+                yield node
             else:
-                pending += [(depth + 1, child) for child in reversed(self._children(node, place))]
-        _prove(not pending, self.place, f"the tree ends with {len(pending)} nodes missing")
+                pending += [(depth + 1, child) for child in reversed(self._children(node))]
+        _prove(not pending, self.nodes.place, f"the tree ends with {len(pending)} nodes missing")
 
-    def _children(self, node: Any, place: str) -> list[int]:
+    def _enter(self, depth: int) -> list[Form]:
+        """The forms of the layer that starts with this neuron, and the constant."""
+        network, layer = self.layers[depth]
+        inputs = self.identity
+        if layer:
+            forms, scales = zip(*self.forms[depth - network.sizes[layer] : depth], strict=True)
+            constant = tuple(scales[0] * entry for entry in self.identity[-1])
+            inputs = _masked([*forms, constant], self.labels[depth - len(forms) :])
+        return network.affine(layer, inputs)
+
+    def _children(self, node: _Value) -> list[int]:
         """The labels of the children of an inner node; every other label is refuted."""
-        found = _object(node, place, "children", optional="refute")
-        refute = _mapping(found.get("refute", {}), f"{place}.refute")
-        labels = _list(found["children"], f"{place}.children")
-        children = [_integer(s, f"{place}.children[{i}]", -1, 2) for i, s in enumerate(labels)]
-        _shape(len(set(children)) == len(children), f"{place}.children", "a label occurs twice")
+        parts = node.object("children", optional=["refute"])
+        refute = parts["refute"].object(optional=["1", "0", "-1"]) if "refute" in parts else {}
+        children = [child.integer(-1, 2) for child in parts["children"].items()]
+        _shape(len(set(children)) == len(children), parts["children"].place, "a label occurs twice")
         neuron = len(self.labels)
         if not any(self.forms[neuron][0]):
-            only_zero = children == [0] and "refute" not in found
-            _prove(only_zero, place, f"neuron {neuron} is identically zero, so 0 is the only child")
+            only_zero = children == [0] and "refute" not in parts
+            _prove(only_zero, node.place, f"neuron {neuron} is identically zero, so 0 is the only child")
             return children
-        possible = (1, -1) if self.mode == "open" else (1, 0, -1)
-        for child in children:
-            _prove(child in possible, place, f"0 is a child, and neuron {neuron} is not identically zero")
-        for label in possible:
-            covered = label in children or str(label) in refute
-            _prove(covered, place, f"label {label} of neuron {neuron} is neither a child nor refuted")
+        for label in (1, 0, -1):
+            found, needed = (label in children) + (str(label) in refute), int(label in self.possible)
+            what = "neither a child nor refuted" if found < needed else "a child or refuted once too often"
+            _prove(found == needed, node.place, f"label {label} of neuron {neuron} is {what}")
         for key, multipliers in refute.items():
-            where = f"{place}.refute[{_show(key)}]"
-            _shape(key in ("1", "0", "-1"), where, "not a label")
-            _prove(int(key) in possible and int(key) not in children, where, "this label needs no refutation")
-            self._refute(int(key), multipliers, where)
+            self._refute(int(key), multipliers)
         return children
 
-    def _refute(self, label: int, multipliers: Any, place: str) -> None:
+    def _refute(self, label: int, multipliers: _Value) -> None:
         """The conditions of the node contradict that the next neuron has this label (Farkas)."""
-        terms: dict[int, list[tuple[int, Form]]] = {}  # by the scale of the forms
-        strict = False
-        for key, text in _mapping(multipliers, place).items():
+        terms, strict, common = [], False, 1
+        for key, value in multipliers.mapping().items():
             self.run.tick()
-            value = _nonzero(text, f"{place}[{_show(key)}]")
-            sign, form, scale = self._condition(key, label, place)
-            _prove(sign == 0 or value > 0, f"{place}[{_show(key)}]", "a negative multiplier of an inequality")
+            multiplier = _Value(value, f"{multipliers.place}[{_show(key)}]", self.run)
+            factor = multiplier.nonzero()
+            sign, form, scale = self._condition(key, label, multipliers.place)
+            _prove(sign == 0 or factor > 0, multiplier.place, "a negative multiplier of an inequality")
             strict = strict or sign != 0
-            terms.setdefault(scale, []).append((value * (sign or 1), form))
-        width, common = len(self.identity), 1
-        for scale in terms:
-            self.run.tick()
+            terms.append((factor * (sign or 1), form, scale))
             common = math.lcm(common, scale)
-            _prove(common.bit_length() <= MAX_BITS, place, "the common denominator is too large to check")
-        fits = width * common.bit_length() // 8 <= MAX_MEMORY
-        _prove(fits, place, "the combination is too large to check")
-        sums = ((common // scale, self.run.combine(group, width)) for scale, group in terms.items())
-        *gradient, gamma = self.run.combine(sums, width)
-        _prove(not any(gradient), place, "the combination is not constant")
+            fits = common.bit_length() <= MAX_BITS and self.width * common.bit_length() // 8 <= MAX_MEMORY
+            _prove(fits, multipliers.place, "the combination is too large to check")
+        same_scale = ((factor * (common // scale), form) for factor, form, scale in terms)
+        *gradient, gamma = self.run.combine(same_scale, self.width)
+        _prove(not any(gradient), multipliers.place, "the combination is not constant")
         # the combination is > 0 if an inequality occurs (all are strict), and 0 otherwise
-        _prove(gamma <= 0 if strict else gamma != 0, place, "the combination is no contradiction")
+        _prove(gamma <= 0 if strict else gamma != 0, multipliers.place, "the combination is no contradiction")
         self.run.steps += 1
 
     def _condition(self, key: str, label: int, place: str) -> tuple[int, Form, int]:
         """(s, f, scale): the condition s f > 0 when s is 1 or -1, and f = 0 when s = 0; f is scaled."""
-        neuron = len(self.labels)
-        if key.isascii() and key.isdigit() and str(int(key[:19])) == key:
-            j = int(key)
+        known = 'only keys such as "3", "lo 0" or "hi 1"'
+        match = _Value(key, place, self.run).text("(lo |hi |)(0|[1-9][0-9]{0,17})", known)
+        wall, j, neuron = match[1], int(match[2]), len(self.labels)
+        if not wall:
             _prove(j <= neuron, place, f"a multiplier of neuron {j}, which comes after neuron {neuron}")
             return (self.labels[j] if j < neuron else label, *self.forms[j])
-        wall = re.fullmatch(r"(lo|hi) (0|[1-9][0-9]{0,17})", key)
-        if wall is None:
-            raise _MalformedError(place, f"unexpected key {_show(key)}")
-        i, box = int(wall[2]), self.box or [[], []]
-        _prove(i < len(box[0]), place, f"there is no wall {key!r}")
-        # x_i - lo_i > 0 and hi_i - x_i > 0, strict in mode "open"
-        bound = box[wall[1] == "hi"][i]
-        form = (*(bound.denominator * x for x in self.identity[i][:-1]), -bound.numerator)
-        return (1 if wall[1] == "lo" else -1), form, bound.denominator
+        bounds = self.box[wall == "hi "]
+        _prove(j < len(bounds), place, f"there is no wall {key!r}")
+        # x_j - lo_j > 0 and -(x_j - hi_j) > 0
+        form = (*(bounds[j].denominator * x for x in self.identity[j][:-1]), -bounds[j].numerator)
+        return (1 if wall == "lo " else -1), form, bounds[j].denominator
 
 
 # ------------------------------------------------------------------------------------------------------- claims
 
 _SIDES = {">=": ("lower",), "<=": ("upper",), "==": ("lower", "upper")}  # relation -> parts of the evidence
+_Points = list[tuple[str, Point]]  # with their places
+_Place = tuple[str, list[list[Form]], list[list[int]]]  # where a Jacobian is looked at, and the trace there
 
 
 class _Checker:
@@ -613,247 +557,220 @@ class _Checker:
 
     def document(self, value: Any) -> None:
         """A whole document (1, 2)."""
-        _object(value, "document", "format", "version", "produced_by", "network", "digest", "claim", "evidence")
-        _word(value["format"], "format", "exactfd-certificate")
-        _integer(value["version"], "version", 1, 2)
-        _shape(type(value["produced_by"]) is str, "produced_by", "expected a string")
-        self.digest = value["digest"]
-        is_digest = type(self.digest) is str and re.fullmatch("[0-9a-f]{64}", self.digest) is not None
-        _shape(is_digest, "digest", "expected 64 hexadecimal digits")
-        self.network = _Network(value["network"], "network", self.run)
-        claims = {
-            "batch_rank": self._rank_of_jacobian,
-            "functional_dimension": self._rank_of_jacobian,
-            "top_cells": self._cells,
-            "f_vector": self._cells,
-            "function": self._function,
-        }
-        claim = _mapping(value["claim"], "claim")
-        claims[_word(claim.get("quantity"), "claim.quantity", *claims)](claim, value["evidence"])
-        _prove(
-            self.allow_trust or not self.run.trusted,
-            "evidence",
-            f"{self.run.trusted} trusted steps, which nothing proves",
-        )
+        keys = ("format", "version", "produced_by", "network", "digest", "claim", "evidence")
+        parts = _Value(value, "document", self.run).object(*keys)
+        parts["format"].word("exactfd-certificate")
+        parts["version"].integer(1, 2)
+        parts["produced_by"].text("(?s:.*)", "a string")
+        self.digest = parts["digest"].text("[0-9a-f]{64}", "64 hexadecimal digits")[0]
+        self.network = _Network(parts["network"])
+        claims = dict.fromkeys(("batch_rank", "functional_dimension"), self._rank_of_jacobian)
+        claims |= {"top_cells": self._cells, "f_vector": self._cells, "function": self._function}
+        claims[parts["claim"].get("quantity").word(*claims)](parts["claim"], parts["evidence"])
+        proved = self.allow_trust or not self.run.trusted
+        _prove(proved, "evidence", f"{self.run.trusted} trusted steps, which nothing proves")
 
     def _about(self, claim: str) -> None:
         """The claim has been read; is it about this network?"""
         self.claim = claim
         _prove(self.digest == self.network.digest, "digest", f"the network has the digest {self.network.digest}")
 
-    def _trust(self, part: Any) -> bool:
-        trusted = type(part) is dict and part == {"rule": "trust"}
+    def _trust(self, part: _Value) -> bool:
+        trusted = type(part.value) is dict and part.value == {"rule": "trust"}
         self.run.trusted += trusted
         return trusted
 
-    def _points(self, value: Any, place: str) -> list[Point]:
-        return [_numbers(x, f"{place}[{i}]", self.network.sizes[0]) for i, x in enumerate(_list(value, place))]
+    def _points(self, value: _Value) -> _Points:
+        return [(point.place, point.numbers(self.network.sizes[0])) for point in value.items()]
 
-    def _smooth(self, point: Point, place: str) -> _Trace:
-        trace = self.network.at(point, place)
-        _prove(self.network.smooth(trace.labels), place, "the point is not smooth")
-        return trace
+    def _smooth_points(self, points: _Points) -> Iterator[_Place]:
+        """The network at each point, all of which must be smooth (2.1)."""
+        for place, point in points:
+            inputs, labels = self.network.at(point, place)
+            _prove(_is_smooth(labels), place, "the point is not smooth")
+            yield place, inputs, labels
 
-    def _rank_of_jacobian(self, claim: dict[str, Any], evidence: Any) -> None:
-        """``batch_rank`` and ``functional_dimension`` (2.1, 2.2, 2.3)."""
-        network, batch = self.network, claim["quantity"] == "batch_rank"
-        _object(claim, "claim", "quantity", "relation", "value", *(["points"] if batch else []))
-        relation, value = _word(claim["relation"], "claim.relation", *_SIDES), _integer(claim["value"], "claim.value")
-        points, where = [], "claim.points"
-        if batch:
-            points = self._points(claim["points"], where)
-            subject, bound = f"rank J Ev_Z(theta) for a batch Z of {len(points)} points", ""
-        else:
-            top = network.upper_bound
+    def _smooth_leaves(self, nodes: _Value) -> Iterator[_Place]:
+        """The network on each smooth cell of a tree (2.3)."""
+        tree = _Tree([self.network], "open", nodes)
+        for leaf in tree.walk():
+            leaf.object()
+            inputs, labels = tree.trace(0)
+            if _is_smooth(labels):
+                yield leaf.place, inputs, labels
+
+    def _rank_of_jacobian(self, claim: _Value, evidence: _Value) -> None:
+        """``batch_rank`` (with points) and ``functional_dimension`` (2.1, 2.2, 2.3)."""
+        batch, top = claim.get("quantity").value == "batch_rank", self.network.upper_bound
+        parts = claim.object("quantity", "relation", "value", *(["points"] if batch else []))
+        relation, value = parts["relation"].word(*_SIDES), parts["value"].integer()
+        points = self._points(parts["points"]) if batch else None
+        if points is None:
             subject, bound = "dim_fun(theta)", f" {'<' if value < top else '>'} {top} = D'" if value != top else " = D'"
-        self._about(f"{subject} {relation.replace('==', '=')} {value}{bound} for {network.name}")
-        parts = _object(evidence, "evidence", *_SIDES[relation])
-        for i, point in enumerate(points):  # there is no Jacobian elsewhere, whatever the evidence
-            self._smooth(point, f"{where}[{i}]")
-        if "lower" in parts and not self._trust(parts["lower"]):
-            own = [] if batch else ["points"]
-            part = _object(parts["lower"], "evidence.lower", "rule", "prime", "rows", "columns", *own)
-            if not batch:
-                where = "evidence.lower.points"
-            self._minor(part, points if batch else self._points(part["points"], where), where, value)
-        if "upper" in parts and not self._trust(parts["upper"]):
-            self._upper(_mapping(parts["upper"], "evidence.upper"), points if batch else None, value)
+        else:
+            subject, bound = f"rank J Ev_Z(theta) for a batch Z of {len(points)} points", ""
+        self._about(f"{subject} {relation.replace('==', '=')} {value}{bound} for {self.network.name}")
+        sides = evidence.object(*_SIDES[relation])
+        for _ in self._smooth_points(points or []):  # there is no Jacobian elsewhere, whatever the evidence
+            pass
+        if "lower" in sides and not self._trust(sides["lower"]):
+            self._lower(sides["lower"], points, value)
+        if "upper" in sides and not self._trust(sides["upper"]):
+            self._upper(sides["upper"], points, value)
 
-    def _minor(self, part: dict[str, Any], points: list[Point], where: str, value: int) -> None:
+    def _lower(self, evidence: _Value, points: _Points | None, value: int) -> None:
         """A minor of ``value`` rows that does not vanish modulo a prime (2.1)."""
-        network, outputs, place = self.network, self.network.sizes[-1], "evidence.lower"
-        _word(part["rule"], f"{place}.rule", "minor")
-        prime = _integer(part["prime"], f"{place}.prime", 2, 2**62)
-        rows = _indices(part["rows"], f"{place}.rows", value, len(points) * outputs)
-        columns = [
-            network.position(c) for c in _indices(part["columns"], f"{place}.columns", value, network.parameters)
-        ]
+        network, outputs, place = self.network, self.network.sizes[-1], evidence.place
+        parts = evidence.object("rule", "prime", "rows", "columns", *(["points"] if points is None else []))
+        parts["rule"].word("minor")
+        if points is None:
+            points = self._points(parts["points"])
+        prime, at_prime = parts["prime"].integer(2, 2**62), parts["prime"].place
+        rows = parts["rows"].indices(value, len(points) * outputs)
+        columns = [network.positions[c] for c in parts["columns"].indices(value, network.parameters)]
         _prove(value <= MAX_MINOR, place, f"a minor of more than {MAX_MINOR} rows")
-        _prove(_is_prime(prime), f"{place}.prime", f"{prime} is not prime")
+        _prove(_is_prime(prime), at_prime, f"{prime} is not prime")
         divides = f"{prime} divides a denominator of"
-        _prove(all(scale % prime for scale in network.scales), f"{place}.prime", f"{divides} the network")
+        _prove(all(scale % prime for scale in network.scales), at_prime, f"{divides} the network")
+        wanted: list[list[int]] = [[] for _ in points]  # outputs, by point
+        for row in rows:
+            wanted[row // outputs].append(row % outputs)
         matrix = []
-        for i, point in enumerate(points):
-            trace = self._smooth(point, f"{where}[{i}]")
-            _prove(trace.scale % prime != 0, f"{place}.prime", f"{divides} {where}[{i}]")
-            wanted = [row % outputs for row in rows if row // outputs == i]
-            slopes = network.slopes(trace.labels) if wanted else []
-            for output in wanted:
+        for chosen, (where, inputs, labels) in zip(wanted, self._smooth_points(points), strict=True):
+            _prove(inputs[0][-1][0] % prime != 0, at_prime, f"{divides} {where}")
+            slopes = network.slopes(labels) if chosen else []
+            for output in chosen:
                 self.run.tick()
-                entries = ((slopes[layer][neuron], trace.inputs[layer][k]) for layer, neuron, k in columns)
-                matrix.append([slope[output] * form[0] % prime if slope and form else 0 for slope, form in entries])
+                entries = ((slopes[layer][i][output], inputs[layer][k][0]) for layer, i, k in columns)
+                matrix.append([slope * value % prime for slope, value in entries])
         _prove(not _singular(matrix, prime, self.run), place, f"the minor vanishes modulo {prime}")
         self.run.steps += 1
 
-    def _upper(self, part: dict[str, Any], points: list[Point] | None, value: int) -> None:
+    def _upper(self, evidence: _Value, points: _Points | None, value: int) -> None:
         """Rank at most ``value``: at the points (2.2), or everywhere (2.3)."""
-        network, place = self.network, "evidence.upper"
-        rules = ["kernel", "theory"] if points is None else ["kernel", "theory", "size"]
-        rule = _word(part.get("rule"), f"{place}.rule", *rules)
-        if rule == "theory":
-            _object(part, place, "rule")
-            _prove(value >= network.upper_bound, place, f"D' = {network.upper_bound} is above {value}")
-            self.run.steps += 1
-        elif rule == "size":
-            _object(part, place, "rule")
-            rows = len(points or ()) * network.sizes[-1]
-            _prove(value >= rows, place, f"the Jacobian has {rows} rows")
-            self.run.steps += 1
-        elif points is None:
-            vectors = self._kernel(_object(part, place, "rule", "columns", "vectors", "tree"), value)
-            tree = _Tree([network], "open", f"{place}.tree")
-            for leaf, where in tree.walk(part["tree"]):
-                _object(leaf, where)
-                labels = tree.layer_labels(0)
-                if network.smooth(labels):
-                    self._annihilated(vectors, tree.leaf_inputs(0), labels, where)
+        network, everywhere = self.network, points is None
+        keys = {"kernel": ["columns", "vectors", *(["tree"] if everywhere else [])], "theory": [], "size": []}
+        rule = evidence.get("rule").word("kernel", "theory", *([] if everywhere else ["size"]))
+        parts = evidence.object("rule", *keys[rule])
+        if rule == "kernel":
+            vectors = self._kernel(parts["columns"], parts["vectors"], value)
+            cells = self._smooth_leaves(parts["tree"]) if points is None else self._smooth_points(points)
+            for at, inputs, labels in cells:
+                slopes = network.slopes(labels)
+                for number, vector in enumerate(vectors):
+                    in_kernel = network.annihilated(vector, inputs, slopes)
+                    step = f"{parts['vectors'].place}[{number}]"
+                    _prove(in_kernel, step, f"not in the kernel of the Jacobian at {at}")
         else:
-            vectors = self._kernel(_object(part, place, "rule", "columns", "vectors"), value)
-            for i, point in enumerate(points):
-                trace = self._smooth(point, f"claim.points[{i}]")
-                self._annihilated(vectors, trace.inputs, trace.labels, f"claim.points[{i}]")
+            rows = len(points or []) * network.sizes[-1]
+            bound, what = (rows, "the number of rows") if rule == "size" else (network.upper_bound, "D'")
+            _prove(value >= bound, evidence.place, f"{what} is {bound}, above {value}")
+            self.run.steps += 1
 
-    def _kernel(self, part: dict[str, Any], value: int) -> list[Vector]:
+    def _kernel(self, columns: _Value, vectors: _Value, value: int) -> list[Vector]:
         """Vectors in echelon form, enough of them for rank <= ``value`` (2.2)."""
-        network, place, vectors = self.network, "evidence.upper.vectors", []
-        rows = _list(part["vectors"], place)
-        rank = network.parameters - len(rows)
-        _prove(rank <= value, place, f"{len(rows)} vectors leave a rank of {rank}, above {value}")
-        columns = _indices(part["columns"], "evidence.upper.columns", len(rows), network.parameters)
-        order = {column: number for number, column in enumerate(columns)}
-        for number, row in enumerate(rows):
-            vector: Vector = []
-            last, first = -1, len(rows)  # index before; first of the columns on which the vector is not zero
-            for i, pair in enumerate(_list(row, f"{place}[{number}]")):
-                self.run.tick()
-                here = f"{place}[{number}][{i}]"
-                index = _integer(_list(pair, here, 2)[0], here, 0, network.parameters)
-                _shape(index > last, here, "the indices do not increase")
-                layer, neuron, k = network.position(index)
-                if not vector or vector[-1][:2] != (layer, neuron):
-                    vector.append((layer, neuron, []))
-                vector[-1][2].append((_nonzero(pair[1], here), k))
+        found: list[Vector] = []
+        count = sum(1 for _ in vectors.items())
+        rank = self.network.parameters - count
+        _prove(rank <= value, vectors.place, f"{count} vectors leave a rank of {rank}, above {value}")
+        order = {column: i for i, column in enumerate(columns.indices(count, self.network.parameters))}
+        for number, pairs in enumerate(vectors.items()):
+            vector: Vector = {}
+            last, first = -1, count  # index before; first of the columns on which the vector is not zero
+            for pair in pairs.items():
+                entry, factor = pair.items(2)
+                index = entry.integer(0, self.network.parameters)
+                _shape(index > last, pair.place, "the indices do not increase")
+                layer, neuron, k = self.network.positions[index]
+                vector.setdefault((layer, neuron), []).append((factor.nonzero(), k))
                 last, first = index, min(first, order.get(index, first))
-            _prove(first == number, f"{place}[{number}]", "the vectors are not in echelon form on the columns")
-            vectors.append(vector)
-        self.run.steps += len(vectors)
-        return vectors
+            _prove(first == number, pairs.place, "the vectors are not in echelon form on the columns")
+            found.append(vector)
+        self.run.steps += count
+        return found
 
-    def _annihilated(self, vectors: list[Vector], inputs: list[list[Form]], labels: list[list[int]], at: str) -> None:
-        slopes = self.network.slopes(labels)
-        for number, vector in enumerate(vectors):
-            in_kernel = self.network.annihilated(vector, inputs, slopes)
-            _prove(in_kernel, f"evidence.upper.vectors[{number}]", f"not in the kernel of the Jacobian at {at}")
-
-    def _cells(self, claim: dict[str, Any], evidence: Any) -> None:
+    def _cells(self, claim: _Value, evidence: _Value) -> None:
         """``top_cells`` and ``f_vector``: a tree, and a point in every leaf (3)."""
         network, n, box = self.network, self.network.sizes[0], None
-        _object(claim, "claim", "quantity", "relation", "value", "box")
-        _word(claim["relation"], "claim.relation", "==")
-        if claim["quantity"] == "f_vector":
-            _shape(claim["box"] is None, "claim.box", "expected null")
-            counts = _list(claim["value"], "claim.value", n + 1)
-            value = [_integer(count, f"claim.value[{i}]") for i, count in enumerate(counts)]
+        parts = claim.object("quantity", "relation", "value", "box")
+        parts["relation"].word("==")
+        every = parts["quantity"].value == "f_vector"
+        if every:
+            _shape(parts["box"].value is None, "claim.box", "expected null")
+            value = [count.integer() for count in parts["value"].items(n + 1)]
             what = f"the f-vector ({', '.join(map(str, value))})"
         else:
-            value = [0] * n + [_integer(claim["value"], "claim.value")]
+            value = [0] * n + [parts["value"].integer()]
             what = f"{value[n]} cells of dimension {n}"
-            if claim["box"] is not None:
-                box = self._points(_list(claim["box"], "claim.box", 2), "claim.box")
+            if parts["box"].value is not None:
+                box = [corner.numbers(n) for corner in parts["box"].items(2)]
                 ordered = all(lo < hi for lo, hi in zip(*box, strict=True))
                 _shape(ordered, "claim.box", "a lower bound is not below the upper bound")
-                what += f" that meet the inside of the box [({'), ('.join(', '.join(map(_text, x)) for x in box)})]"
+                short = ([x if len(x) <= 1000 else "a long number" for x in corner] for corner in parts["box"].value)
+                what += f" that meet the inside of the box [({'), ('.join(map(', '.join, short))})]"
         self._about(f"the canonical complex of {network.name} has {what}")
-        nodes = _object(evidence, "evidence", "tree")["tree"]
+        nodes = evidence.object("tree")["tree"]
         if self._trust(nodes):
             return
-        tree = _Tree([network], "all" if claim["quantity"] == "f_vector" else "open", "evidence.tree", box)
-        found = [0] * (n + 1)
-        for leaf, place in tree.walk(nodes):
-            point = _numbers(_object(leaf, place, "point")["point"], f"{place}.point", n)
-            if box:
-                inside = all(lo < x < hi for lo, x, hi in zip(box[0], point, box[1], strict=True))
-                _prove(inside, f"{place}.point", "the point is not inside the box")
-            labels = list(itertools.chain(*network.at(point, place).labels))
-            _prove(labels == tree.labels, f"{place}.point", "the point has other labels than the leaf")
+        tree, found = _Tree([network], "all" if every else "open", nodes, box), [0] * (n + 1)
+        for leaf in tree.walk():
+            at = leaf.object("point")["point"]
+            point = at.numbers(n)
+            inside = not box or all(lo < x < hi for lo, x, hi in zip(box[0], point, box[1], strict=True))
+            _prove(inside, at.place, "the point is not inside the box")
+            labels = list(itertools.chain(*network.at(point, at.place)[1]))
+            _prove(labels == tree.labels, at.place, "the point has other labels than the leaf")
             gradients = (form[:-1] for (form, _), s in zip(tree.forms, labels, strict=True) if s == 0)
             found[n - _rank(gradients, self.run)] += 1
-        _prove(found == value, "evidence.tree", f"the numbers of cells by dimension are {found}")
+        _prove(found == value, nodes.place, f"the numbers of cells by dimension are {found}")
 
-    def _function(self, claim: dict[str, Any], evidence: Any) -> None:
+    def _function(self, claim: _Value, evidence: _Value) -> None:
         """Two networks compute the same function, or different ones (4)."""
-        _object(claim, "claim", "quantity", "relation", "other")
-        equal = _word(claim["relation"], "claim.relation", "==", "!=") == "=="
-        first, other = self.network, _Network(claim["other"], "claim.other", self.run)
+        parts = claim.object("quantity", "relation", "other")
+        equal = parts["relation"].word("==", "!=") == "=="
+        first, other = self.network, _Network(parts["other"])
         fits = (first.sizes[0], first.sizes[-1]) == (other.sizes[0], other.sizes[-1])
         _shape(fits, "claim.other", "the input or output dimensions of the two networks differ")
         self._about(f"{first.name} and {other.name} compute {'the same function' if equal else 'different functions'}")
-        kind = "point" if not equal else "tree" if "tree" in _mapping(evidence, "evidence") else "symmetry"
-        part, place = _object(evidence, "evidence", kind)[kind], f"evidence.{kind}"
+        kind = "point" if not equal else "tree" if "tree" in evidence.mapping() else "symmetry"
+        part = evidence.object(kind)[kind]
         if self._trust(part):
             return
         if kind == "point":
-            point = _numbers(_object(part, place, "at")["at"], f"{place}.at", first.sizes[0])
-            same = first.equal(first.at(point, place).inputs[-1], other.at(point, place).inputs[-1])
-            _prove(not same, place, "the two networks have the same value there")
+            point = part.object("at")["at"].numbers(first.sizes[0])
+            same = first.same(first.at(point, part.place), other.at(point, part.place))
+            _prove(not same, part.place, "the two networks have the same value there")
             self.run.steps += 1
         elif kind == "symmetry":
-            self._symmetry(_object(part, place, "permutations", "scales"), other, place)
+            self._symmetry(part, other)
         else:
-            tree = _Tree([first, other], "open", place)
-            for leaf, where in tree.walk(part):
-                _object(leaf, where)
-                same = first.equal(tree.leaf_inputs(0)[-1], tree.leaf_inputs(1)[-1])
-                _prove(same, where, "the affine maps of the two networks differ")
+            tree = _Tree([first, other], "open", part)
+            for leaf in tree.walk():
+                leaf.object()
+                same = first.same(tree.trace(0), tree.trace(1))
+                _prove(same, leaf.place, "the affine maps of the two networks differ")
 
-    def _symmetry(self, part: dict[str, Any], other: _Network, place: str) -> None:
-        first, hidden = self.network, self.network.sizes[1:-1]
-        _prove(first.sizes == other.sizes, place, "the architectures differ")
-        _prove(first.relu_output == other.relu_output, place, "the output activations differ")
-        # inputs and outputs stay where they are
-        permutations, scales = ([list(range(first.sizes[0]))], [[Fraction(1)] * first.sizes[0]])
-        for i, values in enumerate(_list(part["permutations"], f"{place}.permutations", len(hidden))):
-            permutations.append(_indices(values, f"{place}.permutations[{i}]", hidden[i], hidden[i]))
-        for i, values in enumerate(_list(part["scales"], f"{place}.scales", len(hidden))):
-            scales.append(_numbers(values, f"{place}.scales[{i}]", hidden[i]))
-            _prove(min(scales[-1]) > 0, f"{place}.scales[{i}]", "a scale is not positive")
-        permutations.append(list(range(first.sizes[-1])))
-        scales.append([Fraction(1)] * first.sizes[-1])
+    def _symmetry(self, evidence: _Value, other: _Network) -> None:
+        first, sizes = self.network, self.network.sizes
+        parts = evidence.object("permutations", "scales")
+        _prove(sizes == other.sizes, evidence.place, "the architectures differ")
+        _prove(first.relu_output == other.relu_output, evidence.place, "the output activations differ")
+        # by layer, where inputs and outputs stay what they are
+        orders, factors = [list(range(n)) for n in sizes], [[Fraction(1)] * n for n in sizes]
+        permutations, scales = (parts[key].items(first.depth - 1) for key in ("permutations", "scales"))
+        for layer, (permutation, scale) in enumerate(zip(permutations, scales, strict=True), start=1):
+            orders[layer] = permutation.indices(sizes[layer], sizes[layer])
+            factors[layer] = scale.numbers(sizes[layer])
+            _prove(min(factors[layer]) > 0, scale.place, "a scale is not positive")
         for layer, rows in enumerate(other.rows):
-            sources, divisors = [*permutations[layer], first.sizes[layer]], [*scales[layer], Fraction(1)]
+            sources, divisors = [*orders[layer], sizes[layer]], [*factors[layer], Fraction(1)]
             for i, row in enumerate(rows):
-                image, scale = first.rows[layer][permutations[layer + 1][i]], scales[layer + 1][i]
+                image, factor = first.rows[layer][orders[layer + 1][i]], factors[layer + 1][i]
                 for j, entry in enumerate(row):
                     self.run.tick()
-                    agree = entry * divisors[j] == image[sources[j]] * scale
-                    _prove(agree, place, f"entry {j} of neuron {i} of layer {layer} does not agree")
+                    agree = entry * divisors[j] == image[sources[j]] * factor
+                    _prove(agree, evidence.place, f"entry {j} of neuron {i} of layer {layer} does not agree")
         self.run.steps += 1
-
-
-def _text(value: Fraction) -> str:
-    """A number for a sentence; Python refuses to write very long ones."""
-    short = max(abs(value.numerator), value.denominator).bit_length() <= 1000
-    return str(value) if short else "a long number"
 
 
 # ---------------------------------------------------------------------------------------------------- interface
@@ -897,21 +814,16 @@ def _judge(read: Callable[[], Any], allow_trust: bool, time_limit: float | None)
     return Verdict(not reason, checker.claim, checker.run.steps, checker.run.trusted, reason, malformed)
 
 
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise ValueError
-    return value
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and give its exit code."""
     parser = argparse.ArgumentParser(prog="checker", description="Check an exactfd certificate.")
     parser.add_argument("certificate", help="a .json or .json.gz file, or - for the standard input")
     parser.add_argument("--json", action="store_true", help="one JSON document on the standard output")
     parser.add_argument("--allow-trust", action="store_true", help="accept steps that are trusted, not proved")
-    parser.add_argument("--time-limit", type=_seconds, metavar="SECONDS", help=f"default {TIME_LIMIT:g}")
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help=f"default {TIME_LIMIT:g}")
     options = parser.parse_args(arguments)
+    if options.time_limit is not None and not 0 < options.time_limit < math.inf:
+        parser.error("argument --time-limit: not a positive number of seconds")
     try:
         verdict = check_file(options.certificate, allow_trust=options.allow_trust, time_limit=options.time_limit)
     except KeyboardInterrupt:

@@ -175,15 +175,15 @@ def test_kernel_of_a_batch() -> None:
 def test_size_and_theory() -> None:
     document = plain.batch_rank(GLMW, BATCH, "<=", "size")
     assert document["claim"]["value"] == 5
-    refused(claiming(document, value=4), "evidence.upper: the Jacobian has 5 rows")
+    refused(claiming(document, value=4), "evidence.upper: the number of rows is 5, above 4")
     two = plain.batch_rank(Net([[1, 0]], [[1, 0], [1, 1]]), BATCH, "<=", "size")
     assert two["claim"]["value"] == 10
-    refused(claiming(two, value=9), "evidence.upper: the Jacobian has 10 rows")
+    refused(claiming(two, value=9), "evidence.upper: the number of rows is 10, above 9")
     document = plain.batch_rank(GLMW, BATCH, "<=", "theory")
     proved(claiming(document, value=6))
-    refused(claiming(document, value=4), "evidence.upper: D' = 5 is above 4")
+    refused(claiming(document, value=4), "evidence.upper: D' is 5, above 4")
     document = plain.functional_dimension(LAYERS, "<=", "theory")
-    refused(claiming(document, value=LAYERS.top - 1), "evidence.upper: D' = 11 is above 10")
+    refused(claiming(document, value=LAYERS.top - 1), "evidence.upper: D' is 11, above 10")
 
 
 def test_points_of_a_batch_must_be_smooth_whatever_the_evidence() -> None:
@@ -545,5 +545,5 @@ def test_multipliers_that_only_a_float_would_accept() -> None:
         assert int(value) > 2**70
         for change in (-1, 1):
             multipliers[key] = str(int(value) + change)
-            refused(document, "evidence.tree[1].refute['-1']: the combination is not constant")
+            refused(document, "evidence.tree[1].refute.-1: the combination is not constant")
         multipliers[key] = value
