@@ -6,6 +6,7 @@ decimal that it spells. Everything that goes out as a float is rounded once, cor
 
 from __future__ import annotations
 
+import copyreg
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ from numbers import Integral, Rational
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz
+from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 
 from exactfd.errors import InputError, NonFiniteError, ShapeError
 
@@ -248,3 +249,19 @@ def to_sympy(matrix: fmpq_mat) -> sympy.Matrix:
 
     entries = [sympy.Rational(int(entry.p), int(entry.q)) for row in matrix.tolist() for entry in row]
     return sympy.Matrix(matrix.nrows(), matrix.ncols(), entries)
+
+
+# --------------------------------------------------------------------------- saving
+
+
+def _integer_matrix(rows: int, columns: int, entries: list[fmpz]) -> fmpz_mat:
+    return fmpz_mat(rows, columns, entries)
+
+
+def _rational_matrix(rows: int, columns: int, entries: list[fmpq]) -> fmpq_mat:
+    return fmpq_mat(rows, columns, entries)
+
+
+# python-flint pickles numbers and no matrices; results that hold them are to be saved and reopened
+copyreg.pickle(fmpz_mat, lambda matrix: (_integer_matrix, (matrix.nrows(), matrix.ncols(), matrix.entries())))
+copyreg.pickle(fmpq_mat, lambda matrix: (_rational_matrix, (matrix.nrows(), matrix.ncols(), matrix.entries())))

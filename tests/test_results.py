@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy
-from flint import fmpq, fmpq_mat
+from flint import fmpq, fmpq_mat, fmpz_mat
 
 import exactfd
 
@@ -26,6 +26,11 @@ def results():
     yield exactfd.batch_functional_dimension(net, [[0]], budget=exactfd.Budget(time_limit=1e-9))
     yield exactfd.locate(net, ["5/2"])
     yield exactfd.symbolic_cell(net, (1, -1, 1))
+    yield exactfd.canonical_complex(net)
+    yield exactfd.canonical_complex(net, box=(0, 1))
+    yield from exactfd.canonical_complex(net, box=(0, 5)).cells()
+    yield exactfd.split_cells(net)
+    yield exactfd.top_cells(net)
 
 
 @pytest.mark.parametrize("result", list(results()), ids=lambda r: type(r).__name__)
@@ -64,3 +69,22 @@ def test_matrices_convert_in_one_call():
     assert exactfd.to_fractions(empty) == []
     tiny = fmpq_mat([[fmpq(1, 3**1000), fmpq(3**1000)]])
     assert exactfd.to_numpy(tiny).tolist() == [[0.0, float("inf")]]
+
+
+def test_a_saved_complex_is_the_whole_complex():
+    net = exactfd.Network(
+        [([[1, 0], [0, 1], [1, 1]], [0, 0, -1]), ([[1, 1, -1], [2, -1, "1/3"]], [0, 1]), ([[1, 1]], [0])]
+    )
+    whole = exactfd.canonical_complex(net)
+    again = pickle.loads(pickle.dumps(whole))
+    assert again.f_vector == whole.f_vector
+    assert [cell.to_dict() for cell in again.cells()] == [cell.to_dict() for cell in whole.cells()]
+    assert [cell.vertices() for cell in again.cells(2)] == [cell.vertices() for cell in whole.cells(2)]
+    assert again.cell_containing([3, "1/7"]).labels == whole.cell_containing([3, "1/7"]).labels
+
+
+def test_matrices_can_be_saved():
+    for matrix in (fmpq_mat([[fmpq(1, 3), 2]]), fmpq_mat(0, 4), fmpz_mat([[10**40], [-1]]), fmpz_mat(3, 0)):
+        again = pickle.loads(pickle.dumps(matrix))
+        assert (type(again), again.nrows(), again.ncols()) == (type(matrix), matrix.nrows(), matrix.ncols())
+        assert again == matrix

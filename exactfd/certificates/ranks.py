@@ -10,7 +10,7 @@ import numpy as np
 from flint import fmpq, fmpz
 
 from exactfd import rationals
-from exactfd.batches import BatchResult
+from exactfd.batches import BatchResult, KernelProof
 from exactfd.budget import Budget, Progress, silent
 from exactfd.certificates.document import Certificate, sparse, texts
 from exactfd.certificates.trees import open_tree
@@ -27,9 +27,12 @@ Point = tuple[Fraction, ...]
 Labels = tuple[int, ...]
 
 
-def batch_certificate(result: BatchResult) -> Certificate:
+def batch_certificate(result: BatchResult, *, budget: Budget | None = None, progress: Progress = silent) -> Certificate:
     """Certificate that the rank of ``J Ev_Z`` is exactly ``result.rank``, or at least ``result.lower`` where the result
     is not proved, from the search that found it.
+
+    The format knows kernels of all rows only: one that leaves rows out, or relations, are replaced by a whole kernel,
+    which takes longer than the result did. Raises ``BudgetExceeded`` when the budget runs out first.
     """
     network, points = result.network, result.batch
     claim = {
@@ -47,7 +50,12 @@ def batch_certificate(result: BatchResult) -> Certificate:
     elif result.rank == network.upper_bound:
         upper = {"rule": "theory"}
     else:
-        upper = {"rule": "kernel", **_kernel(search, kernel(search))}
+        proof, columns = result.proof, search.free_columns()
+        if isinstance(proof, KernelProof) and not proof.left_out:
+            vectors, columns = proof.vectors, proof.columns
+        else:
+            vectors = kernel(search, budget=budget, progress=progress)
+        upper = {"rule": "kernel", **_kernel(search, vectors, columns)}
     return Certificate(network, claim, {"lower": lower, "upper": upper})
 
 
@@ -86,15 +94,15 @@ def dimension_certificate(
     if cells.tree is None:
         raise InternalError("the splitting tree is missing")
     tree = open_tree(cells.tree, leaves="empty")
-    evidence["upper"] = {"rule": "kernel", **_kernel(search, result.hidden_kernel), "tree": tree}
+    known_kernel = _kernel(search, result.hidden_kernel, search.free_columns())
+    evidence["upper"] = {"rule": "kernel", **known_kernel, "tree": tree}
     return Certificate(network, claim, evidence)
 
 
-def _kernel(search: RankSearch, hidden: Sequence[Sequence[fmpz]]) -> dict[str, Any]:
+def _kernel(search: RankSearch, hidden: Sequence[Sequence[fmpz]], free: Sequence[int]) -> dict[str, Any]:
     """Scaling directions, then hidden ones: echelon form on the gauge columns and the free columns."""
     scaling = [rationals.primitive_row(vector)[0] for vector in search.gauge.vectors]
-    columns = [*search.gauge.columns, *search.free_columns()]
-    return {"columns": columns, "vectors": [sparse(vector) for vector in (*scaling, *hidden)]}
+    return {"columns": [*search.gauge.columns, *free], "vectors": [sparse(vector) for vector in (*scaling, *hidden)]}
 
 
 def _minor(search: RankSearch, rows: Sequence[int]) -> dict[str, Any]:

@@ -204,15 +204,7 @@ def _listed(request: Request, complex_: CanonicalComplex) -> Iterator[dict[str, 
             return
         request.listed += 1
         request.progress("list", request.listed, total)
-        entry: dict[str, Any] = {
-            "labels": list(cell.labels),
-            "dimension": cell.dimension,
-            "bounded": cell.bounded,
-            "point": [format_rational(coordinate) for coordinate in cell.interior_point()],
-        }
-        if request.box is not None:
-            entry["walls"] = list(cell.walls)
-        yield entry
+        yield cell.to_dict()
 
 
 def _out_of_budget(request: Request) -> bool:

@@ -70,7 +70,9 @@ def command(
         if certificate is not None:
             from exactfd.certificates import batch_certificate
 
-            document["certificate"] = {"file": certificate, "bytes": batch_certificate(result).save(certificate)}
+            # no budget for a result that a budget has cut short: its certificate needs no further work
+            written = batch_certificate(result, budget=None if result.limit else budget, progress=progress)
+            document["certificate"] = {"file": certificate, "bytes": written.save(certificate)}
     if result.float_agrees is False and not answer.quiet:
         click.echo(
             f"exactfd: warning: float64 singular values give rank {result.float_rank}; the exact rank is {result.rank}",

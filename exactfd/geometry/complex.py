@@ -109,9 +109,25 @@ class Cell:
         indices = self.complex.facet_indices(self.dimension, self.index)
         return [self.complex.cell(self.dimension - 1, i) for i in indices]
 
+    def to_dict(self) -> dict[str, Any]:
+        """The entry of this cell in ``exactfd cells --list --json``."""
+        entry: dict[str, Any] = {
+            "labels": list(self.labels),
+            "dimension": self.dimension,
+            "bounded": self.bounded,
+            "point": [rationals.format_rational(x) for x in self.interior_point()],
+        }
+        if self.complex.box is not None:
+            entry["walls"] = list(self.walls)
+        return entry
+
     def __repr__(self) -> str:
         text = "".join("0" if s == 0 else "+" if s > 0 else "-" for s in self.labels)
         return f"Cell({text}, dimension={self.dimension}, {'bounded' if self.bounded else 'unbounded'})"
+
+    def _repr_html_(self) -> str:
+        point = ", ".join(rationals.format_rational(x) for x in self.interior_point())
+        return f"<code>{self!r}</code> around ({point})"
 
 
 class CanonicalComplex:

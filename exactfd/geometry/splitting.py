@@ -87,6 +87,20 @@ class TopCells:
         """Number of cells."""
         return len(self.points)
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values; numbers as exact text."""
+        cells = [
+            {"labels": labels, "point": [rationals.format_rational(x) for x in point]}
+            for labels, point in zip(self.labels.tolist(), self.points, strict=True)
+        ]
+        return {"top_cells": len(self), "complete": self.complete, "cells": cells}
+
+    def __repr__(self) -> str:
+        return f"TopCells({len(self)} cells, {'complete' if self.complete else 'not all'})"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{self!r}</code>"
+
 
 def split_cells(
     network: Network,

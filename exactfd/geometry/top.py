@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import comb
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -53,6 +53,21 @@ class TopLabels:
     def __len__(self) -> int:
         """Number of cells."""
         return len(self.labels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {
+            "top_cells": len(self),
+            "complete": self.complete,
+            "engine": self.algorithm,
+            "labels": self.labels.tolist(),
+        }
+
+    def __repr__(self) -> str:
+        return f"TopLabels({len(self)} cells, {'complete' if self.complete else 'not all'}, by {self.algorithm})"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{self!r}</code>"
 
 
 def top_cells(
