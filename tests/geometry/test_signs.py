@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from exactfd.geometry import bits
 from exactfd.geometry.homogeneous import homogenise
 from exactfd.geometry.signs import GeneratorTable
 from exactfd.network import Network
@@ -39,10 +40,9 @@ def test_bounds_cover_the_rounding_of_a_layer(seed):
     points = [[*map(int, row), 1] for row in rng.integers(-9, 10, (20, 2))] + [[1, 0, 0], [0, -1, 0]]
     table = GeneratorTable(homogeneous, points)
     table.start_layer(0)
-    for neuron in range(width):
-        table.signs(neuron)
     table._errors[table._values != 0] = 1e-300
-    before, active = table._values.copy(), table._signs > 0
+    before, active = table._values.copy(), bits.unpack(table.positive, width) > 0
+    table._refresh = lambda _: None  # else a value that is open would be replaced by an exact one
     table.start_layer(1)
     matrix, rounded = exact_layer(homogeneous, 1), 0
     for v in range(len(points)):
