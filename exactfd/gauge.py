@@ -56,8 +56,11 @@ class Gauge:
         augmented = [network.augmented(number).tolist() for number in range(1, network.depth + 1)]
         edges: dict[tuple[int, int], list[tuple[tuple[int, int], int]]] = {}  # neuron -> neighbours, by parameter
         found: dict[tuple[int, int], int] = {}  # (layer, neuron) -> column, in order of discovery
-        column = 0
-        for level, rows in enumerate(augmented):
+        starts = np.cumsum([0, *(len(rows) * len(rows[0]) for rows in augmented)]).tolist()
+        # The last layer first: fixing a weight to an output leaves the weights into its neuron free, which is where
+        # most other kernel vectors have their supports.
+        for level, rows in reversed(list(enumerate(augmented))):
+            column = starts[level]
             for i, row in enumerate(rows):
                 for j, entry in enumerate(row):
                     ends = [(level, i)] if level < network.depth - 1 else []
@@ -79,6 +82,6 @@ class Gauge:
                         found[neighbour] = position
                         queue.append(neighbour)
             queue = []
-        starts = np.cumsum([0, *network.architecture[1:]]).tolist()
-        vectors = [directions[starts[level] + i] for level, i in found]
+        neurons = np.cumsum([0, *network.architecture[1:]]).tolist()
+        vectors = [directions[neurons[level] + i] for level, i in found]
         return cls(vectors, list(found.values()))

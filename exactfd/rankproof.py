@@ -16,7 +16,7 @@ from flint import fmpq
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import InternalError
 from exactfd.gauge import Gauge
-from exactfd.jacobians import FloatArray, ModularNetwork, SignArray
+from exactfd.jacobians import FloatArray, ModularNetwork, SignArray, parameter_places
 from exactfd.linalg import modular
 from exactfd.network import Network
 
@@ -53,7 +53,10 @@ class RankSearch:
         self._reduced = reduced
         self.gauge = Gauge.of(network)
         fixed = set(self.gauge.columns)
-        self.columns = np.array([j for j in range(network.parametric_dimension) if j not in fixed], dtype=np.int64)
+        # Layer by layer, and inside a layer by the neuron that a weight comes from: kernel vectors have shorter
+        # supports when the weights from one neuron stand together (measured).
+        order = sorted((level, k, i, j) for j, (level, i, k) in enumerate(parameter_places(network)) if j not in fixed)
+        self.columns = np.array([j for *_, j in order], dtype=np.int64)
         self.space = modular.RowSpace(len(self.columns), prime)
         self._chunks: list[_Chunk] = []
         self._labels: list[SignArray] = []
@@ -172,7 +175,7 @@ class RankSearch:
         return [int(self.columns[j]) for j in self.space.pivot_columns]
 
     def free_columns(self) -> list[int]:
-        """Parameters that are neither pivot nor gauge, in increasing order: one for each vector of the kernel."""
+        """Parameters that are neither pivot nor gauge, ordered as ``columns``: one for each vector of the kernel."""
         return [int(self.columns[j]) for j in self.space.free_columns]
 
     def pivot_rows(self) -> list[Row]:
