@@ -110,6 +110,11 @@ def test_plain_and_compressed() -> None:
         (b'["\\"", ' + b"[" * 100_000, "nesting deeper than 50"),
         (b'["\\\\", ' + b"[" * 100_000, "nesting deeper than 50"),
         (b'["' + b"[" * 100_000 + b'"]', "expected an object"),
+        # quotes behind, between which brackets do not count if the escapes in front are misread
+        (b'["\\\\", ' + b"[" * 60 + b'"x"' + b"]" * 61, "nesting deeper than 50"),
+        (b'["\\"", ' + b"[" * 60 + b'"x"' + b"]" * 61, "nesting deeper than 50"),
+        (b'["\\\\\\"", ' + b"[" * 60 + b'"x"' + b"]" * 61, "nesting deeper than 50"),
+        (b"[" + b"[]," * 100 + b"[" * 60 + b"]" * 61, "nesting deeper than 50"),
         (b"]" * 100 + b"[" * 100, "not JSON"),
         (b"[" + b"[]," * 3_000_000 + b"[]]", "more than 6000000 commas, brackets and braces"),
         (b"[" + b"{}," * 3_000_000 + b"{}]", "more than 6000000 commas, brackets and braces"),

@@ -1,0 +1,179 @@
+"""Checks on which no other test depends; each was found by mutating the checker (docs/checker-assurance.md)."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from check import plain
+from check.plain import NETS, Net
+from check.test_hostile import malformed, put, refused
+from exactfd.check import check_document, check_file, checker
+
+AFFINE = NETS["affine"]
+
+
+def test_a_file_is_not_trusted_by_default(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    document = plain.functional_dimension(NETS["absolute"], "<=", "theory")
+    path.write_text(json.dumps(put(document, "evidence.upper", {"rule": "trust"})))
+    assert check_file(path).reason == "evidence: 1 trusted steps, which nothing proves"
+    assert check_file(path, allow_trust=True).valid
+
+
+def test_no_more_is_read_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Endless(io.RawIOBase):
+        def read(self, size: int | None = -1) -> bytes:
+            assert size is not None
+            assert 0 <= size <= checker.MAX_BYTES + 2
+            return bytes(size)
+
+    monkeypatch.setattr(sys, "stdin", type("Stream", (), {"buffer": Endless()}))
+    assert check_file("-").reason == "document: more than 67108864 bytes"
+
+
+def test_symmetries_of_networks_without_hidden_layers() -> None:
+    good: dict[str, Any] = {"permutations": [], "scales": []}
+    document = plain.function(AFFINE, AFFINE, "==", {"symmetry": good})
+    assert check_document(document).valid
+    for key, value in (("scales", [["1"]]), ("permutations", [[0]]), ("scales", {}), ("permutations", None)):
+        malformed(put(document, f"evidence.symmetry.{key}", value), f"evidence.symmetry.{key}")
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_values_of_either_network_may_be_too_large(which: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    nets = [Net([[1, 0]]), Net([[1, 0]])]
+    nets[which] = Net([[2**400, 1]])
+    monkeypatch.setattr(checker, "MAX_BITS", 300)
+    document = plain.function(nets[0], nets[1], "!=", {"point": {"at": ["1"]}})
+    refused(document, "evidence.point", "the network, or its numbers, are too large to check")
+
+
+@pytest.mark.parametrize("length", [1, 499, 500, 501, 999, 1000, 1001, 1234, 4000])
+def test_long_numbers_are_read_digit_by_digit(length: int) -> None:
+    digits = "".join(str((7 * i * i + i) % 9 + 1) for i in range(length))
+    read = {
+        text: checker._Value(text, "x", checker._Run(9.0)).number() for text in (digits, f"-{digits}", f"1/{digits}0")
+    }
+    assert read == {text: plain.Fraction(text) for text in read}
+    assert checker._Value(f"-{digits}", "x", checker._Run(9.0)).nonzero() == -int(digits)
+
+
+# -------------------------------------------------------------------------- limits, as section 5 of the format has them
+
+# a layer whose largest integer is the denominator, one with large entries, another number of neurons in each
+LONG = Net([[plain.Fraction(1, 3**61), 0, 0]] * 3, [[2**98, 1, 0, plain.Fraction(1, 7)]] * 4, [[1, 0, 0, 0, 0]] * 5)
+
+
+def bits_of(net: Net) -> int:
+    """B."""
+    total = 0
+    for layer in net.layers:
+        q = plain.math.lcm(*(x.denominator for row in layer for x in row))
+        largest = max(q, *(abs(int(q * x)) for row in layer for x in row))
+        total += largest.bit_length() + (len(layer[0]) - 1).bit_length()
+    return total
+
+
+def at_a_point(net: Net) -> tuple[dict[str, Any], str, int, int]:
+    """(document, step, bits b, width w)."""
+    point = ["5/1048577", "-3"]
+    document = plain.batch_rank(net, [[1, 2]], "<=", "size")
+    return put(document, "claim.points.0", point), "claim.points[0]", 3 * (2**20 + 1).bit_length(), 1
+
+
+def on_cells(net: Net) -> tuple[dict[str, Any], str, int, int]:
+    return plain.top_cells(net), "evidence.tree", 1, 3
+
+
+@pytest.mark.parametrize("make", [at_a_point, on_cells])
+def test_sizes_of_forms(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    document, step, b, width = make(LONG)
+    if make is on_cells:
+        document["evidence"]["tree"] = plain.tree([LONG], "open", points=True)
+    bits, reason = bits_of(LONG) + b, "the network, or its numbers, are too large to check"
+    numbers = (sum(LONG.sizes) + len(LONG.sizes)) * (width + LONG.sizes[-1])
+    assert bits > 72
+    assert bits % 8 > 0
+    for limit, value in (("MAX_BITS", bits), ("MAX_MEMORY", numbers * (40 + bits // 8))):
+        monkeypatch.setattr(checker, limit, value)
+        # points of the leaves of a tree have longer numbers
+        assert check_document(document).valid or not check_document(document).reason.startswith(f"{step}: {reason}")
+        monkeypatch.setattr(checker, limit, value - 1)
+        refused(document, step, reason)
+        monkeypatch.undo()
+    assert check_document(document).valid
+
+
+def test_sizes_of_common_denominators(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = plain.functional_dimension(LONG, "<=", "theory")
+    bits = (3**61).bit_length()
+    assert bits % 8 > 0
+    for limit, value in (("MAX_BITS", bits), ("MAX_MEMORY", bits // 8 * LONG.D)):
+        monkeypatch.setattr(checker, limit, value)
+        assert check_document(document).valid
+        monkeypatch.setattr(checker, limit, value - 1)
+        refused(document, "network.layers[0]", "the common denominator is too large to check")
+        monkeypatch.undo()
+
+
+def test_sizes_of_refutations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """x > 0 and a wall with a long denominator."""
+    wall = plain.Fraction(1, 3**61)
+    document = plain.top_cells(Net([[1, 0, 0]], relu=True), [[wall, 0], [1, 1]])
+    bits = (3**61).bit_length()
+    for limit, value in (("MAX_BITS", bits), ("MAX_MEMORY", 3 * bits // 8)):
+        monkeypatch.setattr(checker._Network, "afford", lambda *_: None)
+        monkeypatch.setattr(checker, limit, value)
+        assert check_document(document).valid
+        monkeypatch.setattr(checker, limit, value - 1)
+        refused(document, "evidence.tree[0].refute.-1", "the combination is too large to check")
+        monkeypatch.undo()
+
+
+def test_sizes_in_the_rank_of_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, run = [(3, 5), (7, 11)], checker._Run(9.0)  # 3 (7, 11) - 7 (3, 5) = (0, -2)
+    monkeypatch.setattr(checker, "MAX_BITS", 2)
+    assert checker._rank(rows, run) == 2
+    monkeypatch.setattr(checker, "MAX_BITS", 1)
+    with pytest.raises(checker._NotProvedError, match="too large"):
+        checker._rank(rows, run)
+
+
+def test_what_is_malformed_has_no_claim() -> None:
+    assert check_document({}).claim == ""
+
+
+def test_sizes_of_points_in_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = plain.top_cells(Net([[1, 0]], relu=True))
+    monkeypatch.setattr(checker, "MAX_BITS", 30)
+    assert check_document(document).valid
+    long = put(document, "evidence.tree.1.point", [str(2**20)])
+    refused(long, "evidence.tree[1].point", "the network, or its numbers, are too large to check")
+    monkeypatch.undo()
+    assert check_document(long).valid
+
+
+def test_every_base_of_the_primality_test_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof that twelve bases are enough (below 3.1e23) is about these; no composite number tells them apart."""
+    tried: list[int] = []
+
+    def power(base: int, exponent: int, modulus: int) -> int:
+        tried.append(base)
+        return pow(base, exponent, modulus)
+
+    monkeypatch.setattr(checker, "pow", power, raising=False)
+    assert checker._is_prime(2**31 - 1)
+    assert [base for base in tried if base < 40] == [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37]
+
+
+def test_limits_of_the_format() -> None:
+    """Section 5 of docs/certificate-v1.md; constants are not mutated."""
+    assert (checker.MAX_BYTES, checker.MAX_NESTING, checker.MAX_PARTS) == (64 * 2**20, 50, 6_000_000)
+    assert (checker.MAX_DIGITS, checker.MAX_PARAMETERS, checker.MAX_MINOR) == (10_000, 100_000, 3_000)
+    assert (checker.MAX_BITS, checker.MAX_MEMORY, checker.TIME_LIMIT) == (10**6, 2**30, 3600.0)
