@@ -22,7 +22,7 @@ COMPLEX = [
 TOP = ["3x24x24x1", "4x12x12x1", "5x10x10x1", "6x12x12x1", "10x15x1"]
 COMPARED = {"2x8x8x1", "2x32x32x1", "3x16x16x1"}  # PPL takes minutes on the others
 CERTIFIED = ["iris_4-6-6-3", "2x16x16x1", "3x8x8x1"]
-DIMENSION = ["iris_4-5-3", "iris_4-6-6-3", "2x8x8x1", "3x8x8x1", "2x16x16x1"]
+DIMENSION = ["iris_4-5-3", "iris_4-6-6-3", "2x8x8x1", "3x8x8x1", "2x16x16x1", "2x32x32x1"]
 
 
 def main() -> None:
