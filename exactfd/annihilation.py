@@ -16,7 +16,7 @@ from flint import fmpz
 
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
-from exactfd.errors import InternalError
+from exactfd.errors import BudgetExceeded, InternalError
 from exactfd.jacobians import (
     FloatArray,
     ModularNetwork,
@@ -49,7 +49,7 @@ def annihilates(
 ) -> bool:
     """Whether ``J v = 0`` exactly, for every vector and every row of the given cells (or points).
 
-    Raises ``BudgetExceeded``.
+    Raises ``BudgetExceeded``, with the numbers of the vectors that had been proved by then as ``partial``.
     """
     if not vectors or not len(labels):
         return True
@@ -64,31 +64,35 @@ def annihilates(
     product, pending, size = 1, len(order), network.input_dimension + 1
     at = None if points is None else homogeneous_points(points)
     by_prefix = _ByPrefix(network, labels, table) if points is None else None
-    for prime in modular.primes():
-        reduced = ModularNetwork.reduce(network, prime)
-        inputs_at = None if at is None else residues(at, prime)
-        if reduced is None or (at is not None and inputs_at is None):
-            continue
-        groups = table.modulo(prime, pending)
-        if by_prefix is not None and by_prefix.pays:
-            if not by_prefix.annihilated(reduced, groups, budget):
-                return False
-            groups = []
-        weight = network.output_dimension * (size if inputs_at is None else 1) * len(table.support)
-        for part in chunks(len(labels) if groups else 0, weight + size * sum(network.architecture)):
-            if budget is not None:
-                budget.check()
-            inputs = np.eye(size)[None] if inputs_at is None else inputs_at[part][:, :, None]
-            columns = reduced.columns(labels[part], inputs, table.support)
-            for places, matrix in groups:
-                if modular.multiply(columns[:, places], matrix, prime).any():
+    try:
+        for prime in modular.primes():
+            reduced = ModularNetwork.reduce(network, prime)
+            inputs_at = None if at is None else residues(at, prime)
+            if reduced is None or (at is not None and inputs_at is None):
+                continue
+            groups = table.modulo(prime, pending)
+            if by_prefix is not None and by_prefix.pays:
+                if not by_prefix.annihilated(reduced, groups, budget):
                     return False
-        product *= prime
-        progress("proof of the kernel", len(order) - pending, len(order))
-        while pending and bounds[pending - 1] < product:
-            pending -= 1
-        if not pending:
-            return True
+                groups = []
+            weight = network.output_dimension * (size if inputs_at is None else 1) * len(table.support)
+            for part in chunks(len(labels) if groups else 0, weight + size * sum(network.architecture)):
+                if budget is not None:
+                    budget.check()
+                inputs = np.eye(size)[None] if inputs_at is None else inputs_at[part][:, :, None]
+                columns = reduced.columns(labels[part], inputs, table.support)
+                for places, matrix in groups:
+                    if modular.multiply(columns[:, places], matrix, prime).any():
+                        return False
+            product *= prime
+            progress("proof of the kernel", len(order) - pending, len(order))
+            while pending and bounds[pending - 1] < product:
+                pending -= 1
+            if not pending:
+                return True
+    except BudgetExceeded as error:
+        error.partial = order[pending:]
+        raise
     raise InternalError("ran out of primes below 2^23")
 
 

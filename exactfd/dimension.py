@@ -7,7 +7,7 @@ rows of all smooth ``n_0``-dimensional cells. An answer is ``proved`` only when 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -25,7 +25,7 @@ from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import ternary_tuples
 from exactfd.geometry.top import Engine, TopAlgorithm, TopLabels, top_cells
 from exactfd.jacobians import SignArray
-from exactfd.kernels import kernel
+from exactfd.kernels import Vector, kernel_parts
 from exactfd.network import Network
 from exactfd.rankproof import RankSearch
 
@@ -56,8 +56,9 @@ class DimensionResult:
     engine
         What enumerated them: ``"complex"``, ``"skeleton"`` or ``"splitting"``; None when nothing did.
     hidden_kernel
-        Integer vectors (length ``D``) that span the kernel of the stacked Jacobian modulo the scaling directions; empty
-        when the upper bound is the theoretical one.
+        Integer vectors (length ``D``) in the kernel of every smooth cell, independent modulo the scaling directions:
+        all of it when ``status`` is ``"proved"``, unless the upper bound is the theoretical one; what had been verified
+        when a budget ran out.
     search
         The stack of rows behind the lower bound, with its prime, pivots and scaling directions.
     limit
@@ -167,20 +168,39 @@ def functional_dimension(
     smooth = cells.labels[smooth_mask(cells.labels, network.relu_widths)]
     best = search
     for attempt in range(SEARCHES):
+        proved: dict[int, Vector] = {}
         try:
             search.add_cells(smooth, stop_at=goal, budget=budget, progress=progress)
             if search.rank == goal:
                 return _result(search, goal, "all cells; the upper bound is D'", cells)
-            vectors = kernel(search, budget=budget, progress=progress)
-            if annihilates(network, vectors, smooth, budget=budget, progress=progress):
+            if _prove_kernel(search, smooth, proved, budget, progress):
                 method = "all cells; the upper bound is a verified kernel"
                 method = method if len(smooth) else "all cells; none is parametrically smooth"
-                return _result(search, search.rank, method, cells, vectors)
+                return _result(search, search.rank, method, cells, proved)
         except BudgetExceeded as error:
-            return _interrupted(max(best, search, key=_rank), error, cells)
+            return _interrupted(max(best, search, key=_rank), error, cells, proved)
         best = max(best, search, key=_rank)
         search = RankSearch.start(network, skip=attempt + 1)  # the prime hid a pivot: take another
     return _result(best, goal, "all cells; no prime gave a kernel over Q", cells)
+
+
+def _prove_kernel(
+    search: RankSearch, smooth: SignArray, proved: dict[int, Vector], budget: Budget, progress: Progress
+) -> bool:
+    """Whether the kernel modulo the prime is one over Q; its vectors go to ``proved``, by number, as they are proved.
+
+    Raises ``BudgetExceeded``.
+    """
+    for part in kernel_parts(search, budget=budget, progress=progress):
+        numbers = list(part)
+        try:
+            if not annihilates(search.network, list(part.values()), smooth, budget=budget, progress=progress):
+                return False
+        except BudgetExceeded as error:
+            proved.update((numbers[i], part[numbers[i]]) for i in error.partial or ())
+            raise
+        proved.update(part)
+    return True
 
 
 def _rank(search: RankSearch) -> int:
@@ -192,7 +212,7 @@ def _result(
     upper: int,
     method: str,
     cells: TopLabels | None = None,
-    vectors: Sequence[list[fmpz]] = (),
+    proved: Mapping[int, Vector] | None = None,
     limit: str | None = None,
 ) -> DimensionResult:
     return DimensionResult(
@@ -203,14 +223,21 @@ def _result(
         top_cells=None if cells is None else len(cells),
         complete=cells is not None and cells.complete,
         engine=None if cells is None else cells.algorithm,
-        hidden_kernel=list(vectors),
+        hidden_kernel=[vector for _, vector in sorted((proved or {}).items())],
         search=search,
         limit=limit,
     )
 
 
-def _interrupted(search: RankSearch, error: BudgetExceeded, cells: TopLabels | None = None) -> DimensionResult:
-    """What is proved when a budget runs out: cells found so far still count for the lower bound."""
+def _interrupted(
+    search: RankSearch,
+    error: BudgetExceeded,
+    cells: TopLabels | None = None,
+    proved: Mapping[int, Vector] | None = None,
+) -> DimensionResult:
+    """What is proved when a budget runs out: cells found so far still count for the lower bound, and the kernel vectors
+    that all cells annihilate for the upper one.
+    """
     network = search.network
     if cells is None and isinstance(error.partial, TopLabels):
         cells = error.partial
@@ -218,8 +245,13 @@ def _interrupted(search: RankSearch, error: BudgetExceeded, cells: TopLabels | N
             smooth = cells.labels[smooth_mask(cells.labels, network.relu_widths)]
             search.add_cells(smooth, stop_at=network.upper_bound, budget=Budget(time_limit=_GRACE))
     some = "all cells found, not all used" if cells is not None and cells.complete else "some cells"
-    limit = None if search.rank == network.upper_bound else str(error)  # proved all the same
-    return _result(search, network.upper_bound, f"{some}; the upper bound is D'", cells, limit=limit)
+    upper, what = network.upper_bound, "D'"
+    if proved:
+        some = "all cells"
+        known = network.parametric_dimension - len(search.gauge.columns) - len(proved)
+        upper, what = min((known, "a verified part of the kernel"), (upper, what))
+    limit = None if search.rank == upper else str(error)  # proved all the same
+    return _result(search, upper, f"{some}; the upper bound is {what}", cells, proved, limit=limit)
 
 
 def sampled_cells(network: Network) -> tuple[SignArray, list[tuple[Fraction, ...]]]:

@@ -7,7 +7,7 @@ for :mod:`exactfd.annihilation` to prove.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,18 @@ from exactfd.rankproof import RankSearch, Row
 
 Vector = list[fmpz]  # of length D
 
+_SHORT = 150  # nonzero entries beyond which a vector is solved for, and proved, after all shorter ones
+
 _GROUP = 32  # vectors multiplied together
 
 
-def kernel(search: RankSearch, *, budget: Budget | None = None, progress: Progress = silent) -> list[Vector]:
+def kernel_parts(
+    search: RankSearch, *, budget: Budget | None = None, progress: Progress = silent
+) -> Iterator[dict[int, Vector]]:
     """Integer vectors (length ``D``, zero on the gauge) that span the kernel of the independent rows of a search modulo
-    the scaling directions: one for each column that is neither pivot nor gauge, and an identity block on those columns
-    up to scale.
+    the scaling directions, by the number of their free column: one for each column that is neither pivot nor gauge,
+    with an identity block on those columns up to scale. First those with few nonzero entries, which are cheap and
+    usually almost all; then the others.
 
     Each annihilates as many independent rows as determine it on the support that it has modulo the prime; whether it
     annihilates the *other* rows is for :func:`exactfd.annihilation.annihilates` to say. Raises ``BudgetExceeded``.
@@ -38,19 +43,31 @@ def kernel(search: RankSearch, *, budget: Budget | None = None, progress: Progre
     names = search.pivot_rows()
     rows, table = ExactRows(search, names), search.residues(names)
     pivots, tail = np.array(search.space.pivot_columns, dtype=np.int64), search.space.tail
-    result = []
-    for number, free in enumerate(search.space.free_columns.tolist()):
-        if budget is not None:
-            budget.check()
-        progress("kernel", number, len(search.space.free_columns))
-        support = sorted(pivots[tail[:, number] != 0].tolist())
-        parameters = [int(search.columns[j]) for j in [*support, free]]
-        vector = [fmpz(0)] * search.network.parametric_dimension
-        small = solution([rows.entries(row, parameters) for row in independent(table, support, search.prime)])
-        for parameter, entry in zip(parameters, small, strict=True):
-            vector[parameter] = entry
-        result.append(vector)
-    return result
+    lengths = (tail != 0).sum(axis=0)
+    done = 0
+    for wanted in (np.flatnonzero(lengths < _SHORT), np.flatnonzero(lengths >= _SHORT)):
+        part: dict[int, Vector] = {}
+        for number in wanted[np.argsort(lengths[wanted], kind="stable")].tolist():
+            if budget is not None:
+                budget.check()
+            progress("kernel", done, len(lengths))
+            support = sorted(pivots[tail[:, number] != 0].tolist())
+            parameters = [int(search.columns[j]) for j in [*support, search.space.free_columns[number]]]
+            vector = [fmpz(0)] * search.network.parametric_dimension
+            small = solution([rows.entries(row, parameters) for row in independent(table, support, search.prime)])
+            for parameter, entry in zip(parameters, small, strict=True):
+                vector[parameter] = entry
+            part[number] = vector
+            done += 1
+        yield part
+
+
+def kernel(search: RankSearch, *, budget: Budget | None = None, progress: Progress = silent) -> list[Vector]:
+    """All vectors of :func:`kernel_parts`, in the order of the free columns."""
+    found: dict[int, Vector] = {}
+    for part in kernel_parts(search, budget=budget, progress=progress):
+        found.update(part)
+    return [found[number] for number in sorted(found)]
 
 
 class ExactRows:

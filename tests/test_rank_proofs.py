@@ -204,6 +204,31 @@ def test_wherever_a_budget_runs_out_the_bounds_are_true(of):
     assert len(seen) >= 2
 
 
+def test_kernel_vectors_proved_before_a_budget_ran_out_lower_the_upper_bound(monkeypatch):
+    monkeypatch.setattr("exactfd.kernels._SHORT", 1)  # long is what has more than one nonzero entry
+    network = random_network(11, (2, 6, 6, 1))
+    truth = exactfd.functional_dimension(network)
+    cells = exactfd.top_cells(network).labels.tolist()
+    rows = fmpq_mat([row for labels in cells for row in exactfd.cell_jacobian(network, labels).tolist()])
+    uppers, looks = set(), 0
+    while True:
+        result = exactfd.functional_dimension(network, budget=_Ticking(looks))
+        known = len(result.hidden_kernel)
+        for vector in result.hidden_kernel:
+            assert not any(entry != 0 for entry in (rows * fmpq_mat(len(vector), 1, vector)).entries())
+        if known:
+            assert result.upper == min(
+                network.upper_bound, network.parametric_dimension - len(result.search.gauge.columns) - known
+            )
+        uppers.add(result.upper)
+        if result.status == "proved":
+            break
+        assert result.certificate.check().valid
+        looks += 1
+    assert result.value == truth.value
+    assert len(uppers) >= 3
+
+
 def test_memory_that_would_not_suffice_is_not_asked_for():
     """One cell of this network has 785 x 10 rows of 12 730 entries: 800 MB at once, and far more to eliminate."""
     rng = np.random.default_rng(0)
