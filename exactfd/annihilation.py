@@ -20,11 +20,12 @@ from exactfd.errors import BudgetExceeded, InternalError
 from exactfd.jacobians import (
     FloatArray,
     ModularNetwork,
+    RationalTable,
+    Reducible,
     SignArray,
     homogeneous_points,
     next_inputs,
     parameter_places,
-    residues,
 )
 from exactfd.linalg import modular
 from exactfd.network import Network
@@ -62,12 +63,13 @@ def annihilates(
     table = SparseVectors([vectors[i] for i in order], blocks)
     bounds = [bounds[i] for i in order]
     product, pending, size = 1, len(order), network.input_dimension + 1
-    at = None if points is None else homogeneous_points(points)
+    at = None if points is None else RationalTable(homogeneous_points(points))
+    reducible = Reducible(network)
     by_prefix = _ByPrefix(network, labels, table) if points is None else None
     try:
         for prime in modular.primes():
-            reduced = ModularNetwork.reduce(network, prime)
-            inputs_at = None if at is None else residues(at, prime)
+            reduced = reducible.modulo(prime)
+            inputs_at = None if at is None else at.modulo(prime)
             if reduced is None or (at is not None and inputs_at is None):
                 continue
             groups = table.modulo(prime, pending)

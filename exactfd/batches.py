@@ -13,15 +13,15 @@ from flint import fmpq, fmpz
 
 from exactfd.annihilation import annihilates
 from exactfd.budget import Budget, Progress, silent
-from exactfd.dimension import SEARCHES, Status
-from exactfd.errors import BudgetExceeded, InputError
+from exactfd.dimension import Status
+from exactfd.errors import BudgetExceeded, InputError, InternalError
 from exactfd.jacobians import (
+    RationalTable,
     SignArray,
     checked_points,
     float_jacobian,
     homogeneous_points,
     jacobian,
-    residues,
     smooth_labels,
 )
 from exactfd.kernels import kernel
@@ -137,13 +137,14 @@ class BatchResult:
 
     @property
     def float_rank(self) -> int | None:
-        """Rank that float64 singular values give."""
-        return self.float_result.rank if self.float_result else None
+        """Rank that float64 singular values give; None when a float overflows, or a budget ran out."""
+        result = self.float_result
+        return None if result is None or np.isnan(result.tolerance) else result.rank
 
     @property
     def float_agrees(self) -> bool | None:
         """Whether the float rank is right."""
-        return None if self.rank is None or self.float_rank is None else self.float_rank == self.rank
+        return None if self.rank is None or self.float_result is None else self.float_rank == self.rank
 
     @cached_property
     def certificate(self) -> Certificate:
@@ -217,34 +218,31 @@ def batch_functional_dimension(
     rows = checked_points(network, points)
     labels = smooth_labels(network, rows)
     most = min(network.upper_bound, len(rows) * network.output_dimension)
-    best = RankSearch.start(network)
-    searches = 0
-    for skip in itertools.count():
+    if algorithm == "flint":
+        found = exact.rank(jacobian(network, rows))
+        search = RankSearch.start(network)
+        search.add_points(labels, rows)
+        return BatchResult(network, found, found, "elimination over Q", search, rows, labels)
+    best: RankSearch | None = None
+    for skip in itertools.count():  # ends: each prime in vain divides a denominator or a minor
         search = RankSearch.start(network, skip=skip)
         try:
             if not search.add_points(labels, rows, budget=budget, progress=progress):
                 continue  # the prime divides a denominator of a point
-            searches += 1
-            best = max(best, search, key=_rank)
-            if searches > SEARCHES:
-                break
-            if algorithm == "flint":
-                found = exact.rank(jacobian(network, rows))
-                return BatchResult(network, found, found, "elimination over Q", best, rows, labels)
+            best = search if best is None else max(best, search, key=_rank)
             if search.rank == most:
                 method = "a minor modulo a prime meets the theoretical bound"
                 return BatchResult(network, most, most, method, search, rows, labels)
             proof = _upper_bound(search, labels, rows, budget, progress)
         except BudgetExceeded as error:
-            best = max(best, search, key=_rank)
+            best = search if best is None else max(best, search, key=_rank)
             method = "some rows; the upper bound is the theoretical one"
             return BatchResult(network, best.rank, most, method, best, rows, labels, limit=str(error))
         if proof is not None:
             what = "a verified kernel" if isinstance(proof, KernelProof) else "verified relations among the rows"
             method = f"a minor modulo a prime meets {what}"
             return BatchResult(network, search.rank, search.rank, method, search, rows, labels, proof)
-    found = exact.rank(jacobian(network, rows))
-    return BatchResult(network, found, found, "elimination over Q", best, rows, labels)
+    raise InternalError("unreachable")
 
 
 def _rank(search: RankSearch) -> int:
@@ -321,7 +319,8 @@ def _whole_cells(
     cells, single = [], []
     for group in members.values():
         size = len(points[group[0]]) + 1
-        table = residues(homogeneous_points([points[i] for i in group]), prime) if len(group) >= size else None
+        several = len(group) >= size
+        table = RationalTable(homogeneous_points([points[i] for i in group])).modulo(prime) if several else None
         if table is not None and modular.rank(table, prime) == size:
             cells.append(group[0])
         else:

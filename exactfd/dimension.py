@@ -7,6 +7,7 @@ rows of all smooth ``n_0``-dimensional cells. An answer is ``proved`` only when 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from flint import fmpz
 from exactfd import rationals
 from exactfd.annihilation import annihilates
 from exactfd.budget import Budget, Progress, silent
-from exactfd.errors import BudgetExceeded, InputError
+from exactfd.errors import BudgetExceeded, InputError, InternalError
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import ternary_tuples
 from exactfd.geometry.top import Engine, TopAlgorithm, TopLabels, top_cells
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 Status = Literal["proved", "bounds"]
 _GRACE = 1.0  # seconds to use the cells that a spent budget leaves
-SEARCHES = 64  #: primes tried before giving up: a second one is already rare
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def functional_dimension(
         return _interrupted(search, error)
     smooth = cells.labels[smooth_mask(cells.labels, network.relu_widths)]
     best = search
-    for attempt in range(SEARCHES):
+    for attempt in itertools.count(1):  # ends: each prime in vain divides a minor
         proved: dict[int, Vector] = {}
         try:
             search.add_cells(smooth, stop_at=goal, budget=budget, progress=progress)
@@ -180,8 +180,8 @@ def functional_dimension(
         except BudgetExceeded as error:
             return _interrupted(max(best, search, key=_rank), error, cells, proved)
         best = max(best, search, key=_rank)
-        search = RankSearch.start(network, skip=attempt + 1)  # the prime hid a pivot: take another
-    return _result(best, goal, "all cells; no prime gave a kernel over Q", cells)
+        search = RankSearch.start(network, skip=attempt)  # the prime hid a pivot: take another
+    raise InternalError("unreachable")
 
 
 def _prove_kernel(

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz, nmod_mat
+from flint import fmpq, fmpq_mat, fmpz
 
 from exactfd import rationals
 from exactfd.errors import InputError, NonSmoothPointError, ShapeError
@@ -172,13 +172,7 @@ class ModularNetwork:
     @classmethod
     def reduce(cls, network: Network, prime: int) -> ModularNetwork | None:
         """Reduction of ``network``, or ``None`` when the prime divides a denominator."""
-        layers = []
-        for number in range(1, network.depth + 1):
-            table = residues(network.augmented(number), prime)
-            if table is None:
-                return None
-            layers.append(table)
-        return cls(network, prime, tuple(layers))
+        return Reducible(network).modulo(prime)
 
     def cell_rows(self, labels: SignArray, coefficients: range | None = None) -> FloatArray:
         """Coefficient rows of many cells modulo the prime: ``m n_d (n_0 + 1) x D``; or some of the ``n_0 + 1``
@@ -193,7 +187,7 @@ class ModularNetwork:
         """Jacobian rows at many points modulo the prime: ``m n_d x D``; ``None`` when the prime divides a
         denominator of a point.
         """
-        table = residues(homogeneous_points(points), self.prime)
+        table = RationalTable(homogeneous_points(points)).modulo(self.prime)
         return None if table is None else self._rows(labels, table[:, :, None])
 
     def _rows(self, labels: SignArray, inputs: FloatArray) -> FloatArray:
@@ -228,14 +222,41 @@ class ModularNetwork:
         return _batched_factors(self.layers, _masks(labels, self.network.relu_widths), full, self.product)
 
 
-def residues(matrix: fmpq_mat, prime: int) -> FloatArray | None:
-    """Table of rationals modulo a prime, or ``None`` when it divides a denominator."""
-    numerators, denominator = matrix.numer_denom()
-    if denominator % prime == 0:
-        return None
-    reduced = nmod_mat(numerators, prime) * pow(int(denominator), -1, prime)
-    table = np.array([int(entry) for entry in reduced.entries()], dtype=np.float64)
-    return modular.reduce(table.reshape(matrix.nrows(), matrix.ncols()), prime)
+class RationalTable:
+    """A table of rationals to be reduced modulo many primes, entry by entry: a common denominator may be enormous."""
+
+    def __init__(self, matrix: fmpq_mat) -> None:
+        self.shape = (matrix.nrows(), matrix.ncols())
+        entries = [(int(entry.p), int(entry.q)) for row in matrix.tolist() for entry in row]
+        places: dict[int, int] = {}
+        self._place = np.array([places.setdefault(q, len(places)) for _, q in entries], dtype=np.int64)
+        self._numerators = modular.Integers([p for p, _ in entries])
+        self._denominators = modular.Integers(list(places))
+
+    def modulo(self, prime: int) -> FloatArray | None:
+        """Residues, or ``None`` when the prime divides a denominator."""
+        denominators = self._denominators.modulo(prime)
+        if not denominators.all():
+            return None
+        values = self._numerators.modulo(prime)
+        if len(denominators):
+            values = modular.reduce(values * modular.inverses(denominators, prime)[self._place], prime)
+        return values.reshape(self.shape)
+
+
+class Reducible:
+    """A network to be reduced modulo many primes."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._layers = [RationalTable(network.augmented(number)) for number in range(1, network.depth + 1)]
+
+    def modulo(self, prime: int) -> ModularNetwork | None:
+        """The reduction, or ``None`` when the prime divides a denominator."""
+        layers = [table.modulo(prime) for table in self._layers]
+        if any(layer is None for layer in layers):
+            return None
+        return ModularNetwork(self.network, prime, tuple(layer for layer in layers if layer is not None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,8 +294,8 @@ def modular_jacobian(network: Network, points: Any, *, prime: int | None = None)
     """
     rows = checked_points(network, points)
     labels = smooth_labels(network, rows)
-    if prime is not None and not (2 < prime < modular.LIMIT and fmpz(prime).is_prime()):
-        raise InputError(f"prime: expected an odd prime below 2^23, found {prime}")
+    if prime is not None and not (isinstance(prime, int) and 2 < prime < modular.LIMIT and fmpz(prime).is_prime()):
+        raise InputError(f"prime: expected an odd prime below 2^23, found {prime!r}")
     for candidate in modular.primes() if prime is None else [prime]:
         reduced = ModularNetwork.reduce(network, candidate)
         table = None if reduced is None else reduced.point_rows(labels, rows)

@@ -15,7 +15,7 @@ from flint import fmpz
 from exactfd.annihilation import Sizes, SparseVectors, scale_of
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import InternalError
-from exactfd.jacobians import ModularNetwork, SignArray
+from exactfd.jacobians import Reducible, SignArray
 from exactfd.kernels import ExactRows, independent, solution
 from exactfd.linalg import modular
 from exactfd.network import Network
@@ -76,8 +76,9 @@ def vanish(
     place = {point: i for i, point in enumerate(used)}
     outputs, product, pending = network.output_dimension, 1, len(order)
     wanted = [place[row // outputs] * outputs + row % outputs for row in table.support]
+    reducible = Reducible(network)
     for prime in modular.primes():
-        reduced = ModularNetwork.reduce(network, prime)
+        reduced = reducible.modulo(prime)
         rows = None if reduced is None else reduced.point_rows(labels[used], [points[i] for i in used])
         if rows is None:
             continue

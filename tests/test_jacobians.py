@@ -113,9 +113,11 @@ def test_modular_rows_are_the_exact_ones_modulo_the_prime():
 
 def test_modular_rows_need_a_usable_prime():
     network = exactfd.Network([([["1/7"]], [0])])
-    for prime, why in ((7, "7 divides a denominator"), (9, "odd prime"), (2, "odd prime"), (2**31 - 1, "odd prime")):
-        with pytest.raises(exactfd.InputError, match=why):
+    for prime in (9, 2, 2**31 - 1, 7.0):
+        with pytest.raises(exactfd.InputError, match="odd prime"):
             exactfd.modular_jacobian(network, [[1]], prime=prime)
+    with pytest.raises(exactfd.InputError, match="7 divides a denominator"):
+        exactfd.modular_jacobian(network, [[1]], prime=7)
     with pytest.raises(exactfd.InputError, match="11 divides a denominator"):
         exactfd.modular_jacobian(network, [["1/11"]], prime=11)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import random
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from flint import fmpq_mat, fmpz_mat
+from flint import fmpq_mat, fmpz, fmpz_mat
 
 import exactfd
 from exactfd import rationals
@@ -260,3 +262,37 @@ def test_rows_of_one_cell_in_parts(number, monkeypatch):
 def _modulo(value, prime: int) -> int:
     fraction = Fraction(int(value.p), int(value.q))
     return fraction.numerator * pow(fraction.denominator, -1, prime) % prime
+
+
+def primes_below(limit: int, count: int) -> list[int]:
+    found: list[int] = []
+    while len(found) < count:
+        limit -= 1
+        if fmpz(limit).is_prime():
+            found.append(limit)
+    return found
+
+
+def test_a_parameter_that_defeats_every_large_prime():
+    """Modulo each of the 66 largest primes this network has a smaller rank."""
+    product = math.prod(primes_below(2**23, 66))
+    network = exactfd.Network([([[product]], [1]), ([[product]], [product])])
+    result = exactfd.functional_dimension(network)
+    assert (result.value, result.search.prime) == (3, primes_below(2**23, 67)[-1])
+    assert result.certificate.check().valid
+    batch = exactfd.batch_functional_dimension(network, [[1], [2], [-1]])
+    assert batch.rank == 3
+    assert batch.certificate.check().valid
+    assert (batch.float_rank, batch.float_agrees) == (None, False)  # the float Jacobian overflows
+
+
+def test_coordinates_with_different_denominators_are_not_brought_to_a_common_one():
+    """The common denominator of these 600 coordinates has 240 000 bits; each of them has 400."""
+    network = exactfd.Network([([[1, -2], [3, 1], [-1, -1]], [1, 0, 2]), ([[1, 2, -1]], [0])])
+    generator = random.Random(0)
+    points = [[Fraction(generator.getrandbits(402), generator.getrandbits(400) | 1) for _ in "xy"] for _ in range(300)]
+    before = peak_memory()
+    result = exactfd.batch_functional_dimension(network, points)
+    assert result.status == "proved"
+    assert result.rank == exact.rank(exactfd.jacobian(network, points[:60])) == 9 < network.upper_bound
+    assert peak_memory() < before + 100 * 2**20

@@ -88,3 +88,10 @@ def test_matrices_can_be_saved():
         again = pickle.loads(pickle.dumps(matrix))
         assert (type(again), again.nrows(), again.ncols()) == (type(matrix), matrix.nrows(), matrix.ncols())
         assert again == matrix
+
+
+def test_cells_compare_by_identity_and_names_are_listed_once():
+    cells = exactfd.top_cells(network())
+    assert (cells == cells, cells == pickle.loads(pickle.dumps(cells))) == (True, False)
+    assert len(dir(exactfd)) == len(set(dir(exactfd)))
+    assert "functional_dimension" in dir(exactfd)

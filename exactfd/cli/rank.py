@@ -74,10 +74,10 @@ def command(
             written = batch_certificate(result, budget=None if result.limit else budget, progress=progress)
             document["certificate"] = {"file": certificate, "bytes": written.save(certificate)}
     if result.float_agrees is False and not answer.quiet:
-        click.echo(
-            f"exactfd: warning: float64 singular values give rank {result.float_rank}; the exact rank is {result.rank}",
-            err=True,
-        )
+        what = "the float64 Jacobian overflows"
+        if result.float_rank is not None:
+            what = f"float64 singular values give rank {result.float_rank}"
+        click.echo(f"exactfd: warning: {what}; the exact rank is {result.rank}", err=True)
     write_answer(answer, document, [*_lines(result, source.rounded_to), *certificate_line(document)])
     return exits.ANSWERED if result.limit is None else exits.BUDGET
 
@@ -92,9 +92,10 @@ def _lines(result: BatchResult, rounded_to: str | None) -> list[str]:
         ("method", result.method),
         ("rank modulo a prime", str(result.modular_rank)),
     ]
-    if result.float_rank is not None:
+    if result.float_result is not None:
         agrees = {True: "agrees", False: "WRONG", None: "the exact rank is not known"}[result.float_agrees]
-        rows.append(("float64 rank, columns scaled", f"{result.float_rank} ({agrees})"))
+        found = "none: overflow" if result.float_rank is None else str(result.float_rank)
+        rows.append(("float64 rank, columns scaled", f"{found} ({agrees})"))
     if result.ntk_rank is not None:
         rows.append(("rank of the NTK Gram matrix", str(result.ntk_rank)))
     if rounded_to is not None:

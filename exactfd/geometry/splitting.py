@@ -61,7 +61,7 @@ class TreeNode:
     point: tuple[Fraction, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TopCells:
     """The ``n_0``-dimensional cells found.
 

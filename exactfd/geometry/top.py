@@ -29,7 +29,7 @@ _MOST_VERTICES = 3_000_000
 _MOST_CHOICES = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TopLabels:
     """Ternary tuples of the ``n_0``-dimensional cells, in lexicographic order, and who found them.
 

@@ -56,6 +56,16 @@ def multiply(left: FloatArray, right: FloatArray, prime: int) -> FloatArray:
     return reduce(total, prime)
 
 
+def inverses(values: FloatArray, prime: int) -> FloatArray:
+    """Inverses of nonzero residues, as :func:`reduce` gives them."""
+    result, power, exponent = np.ones_like(values), values, prime - 2
+    while exponent:  # Fermat
+        if exponent & 1:
+            result = reduce(result * power, prime)
+        power, exponent = reduce(power * power, prime), exponent >> 1
+    return result
+
+
 class RowSpace:
     """Row space modulo a prime that grows as rows come in; remembers which rows made it grow.
 
