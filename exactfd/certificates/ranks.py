@@ -10,6 +10,7 @@ import numpy as np
 from flint import fmpq, fmpz
 
 from exactfd import rationals
+from exactfd.annihilation import annihilates
 from exactfd.batches import BatchResult, KernelProof
 from exactfd.budget import Budget, Progress, silent
 from exactfd.certificates.document import Certificate, sparse, texts
@@ -19,6 +20,7 @@ from exactfd.errors import InternalError
 from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.splitting import split_cells
+from exactfd.jacobians import RationalTable, homogeneous_points
 from exactfd.kernels import kernel
 from exactfd.network import Network
 from exactfd.rankproof import RankSearch
@@ -41,7 +43,10 @@ def batch_certificate(result: BatchResult, *, budget: Budget | None = None, prog
         "value": result.lower,
         "points": [texts(point) for point in points],
     }
-    search = _full_rank_search(network, result)
+    search, skip = result.search, 0
+    usable = RationalTable(homogeneous_points(points)).modulo(search.prime) is not None
+    if search.rank < result.lower or not usable:  # an unlucky prime
+        search, skip = _full_rank_search(result, skip)
     lower = {"rule": "minor", **_minor(search, search.space.pivot_rows)}
     if result.status != "proved":
         return Certificate(network, claim, {"lower": lower})
@@ -55,18 +60,23 @@ def batch_certificate(result: BatchResult, *, budget: Budget | None = None, prog
             vectors, columns = proof.vectors, proof.columns
         else:
             vectors = kernel(search, budget=budget, progress=progress)
+            while not annihilates(network, vectors, result.labels, points, budget=budget, progress=progress):
+                search, skip = _full_rank_search(result, skip)  # modulo the prime the supports were too small
+                vectors, columns = kernel(search, budget=budget, progress=progress), search.free_columns()
+            lower = {"rule": "minor", **_minor(search, search.space.pivot_rows)}
         upper = {"rule": "kernel", **_kernel(search, vectors, columns)}
     return Certificate(network, claim, {"lower": lower, "upper": upper})
 
 
-def _full_rank_search(network: Network, result: BatchResult) -> RankSearch:
-    """A search whose prime shows the whole rank (another prime where the first one hid a pivot)."""
-    search, skip = result.search, 0
-    while search.rank < result.lower:
-        search = RankSearch.start(network, skip=skip)
-        search.add_points(result.labels, result.batch)
+def _full_rank_search(result: BatchResult, skip: int) -> tuple[RankSearch, int]:
+    """A search over all points whose prime shows the whole rank, after passing over ``skip`` primes; and how many to
+    pass over next time.
+    """
+    while True:
+        search = RankSearch.start(result.network, skip=skip)
         skip += 1
-    return search
+        if search.add_points(result.labels, result.batch) and search.rank >= result.lower:
+            return search, skip
 
 
 def dimension_certificate(

@@ -340,7 +340,10 @@ class _Network:
             scale = math.lcm(scale, entry.denominator)
             fits = scale.bit_length() <= MAX_BITS and scale.bit_length() // 8 * self.parameters <= MAX_MEMORY
             _prove(fits, value.place, "the common denominator is too large to check")
-        layer = [tuple(x.numerator * (scale // x.denominator) for x in row) for row in rows]
+        layer = []
+        for row in rows:
+            self.run.tick()
+            layer.append(tuple(x.numerator * (scale // x.denominator) for x in row))
         largest = max(scale, *(abs(x) for row in layer for x in row))
         self.scales.append(scale)
         self.layers.append(layer)
@@ -388,20 +391,25 @@ class _Network:
             columns = _masked([*columns, zero], labels[-1])[:-1]
         result: list[list[Form]] = []
         for layer in reversed(range(self.depth)):
-            result.append([tuple(self.scales[layer] * entry for entry in column) for column in columns])
+            result.append([self.run.combine([(self.scales[layer], column)], n) for column in columns])
             earlier = zip(zip(*self.layers[layer], strict=True), labels[layer - 1] if layer else (), strict=False)
             columns = [self.run.combine(zip(w, columns, strict=True), n) if s == 1 else zero for w, s in earlier]
         return result[::-1]
 
-    def annihilated(self, vector: Vector, inputs: list[list[Form]], slopes: list[list[Form]]) -> bool:
+    def annihilated(self, vector: Vector, inputs: list[list[Form]], slopes: list[list[Form]], step: str) -> bool:
         """Whether all coefficient rows of the Jacobian are orthogonal to the vector (2.4)."""
-        width, changes = len(inputs[0][-1]), []
+        width = len(inputs[0][-1])
+        longest = max(abs(factor).bit_length() for entries in vector.values() for factor, _ in entries)
+        self.afford(width, longest + max(abs(x).bit_length() for form in inputs[0] for x in form), step)
+        totals = [(0,) * width] * self.sizes[-1]
         for (layer, neuron), entries in vector.items():
-            if any(slopes[layer][neuron]):
+            slope = slopes[layer][neuron]
+            if any(slope):
                 change = self.run.combine(((factor, inputs[layer][k]) for factor, k in entries), width)
-                changes.append((slopes[layer][neuron], change))
-        rows = ([(slope[o], change) for slope, change in changes] for o in range(self.sizes[-1]))
-        return not any(any(self.run.combine(row, width)) for row in rows)
+                totals = [
+                    self.run.combine([(1, old), (s, change)], width) for s, old in zip(slope, totals, strict=True)
+                ]
+        return not any(map(any, totals))
 
     def same(self, here: Trace, there: Trace) -> bool:
         """Whether two networks have the same outputs; the last form is the constant 1 in the scale of the others."""
@@ -658,8 +666,8 @@ class _Checker:
             for at, inputs, labels in cells:
                 slopes = network.slopes(labels)
                 for number, vector in enumerate(vectors):
-                    in_kernel = network.annihilated(vector, inputs, slopes)
                     step = f"{parts['vectors'].place}[{number}]"
+                    in_kernel = network.annihilated(vector, inputs, slopes, step)
                     _prove(in_kernel, step, f"not in the kernel of the Jacobian at {at}")
         else:
             rows = len(points or []) * network.sizes[-1]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
+import random
 from fractions import Fraction
 from pathlib import Path
 
@@ -168,3 +170,40 @@ def test_latex_quotes_nobody_unchecked():
     document = dimension_certificate(exactfd.functional_dimension(load("width_one_chain"))).to_dict()
     document["produced_by"] = "x\n\\begin{proposition}False\\end{proposition}"
     assert "False" not in fragment(document)
+
+
+PRIME = 8388593  # the largest below 2^23, the first one that a search tries
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "flint"])
+@pytest.mark.parametrize("seed", range(30))
+def test_batches_where_the_first_primes_mislead(seed, algorithm):
+    """Weights and coordinates that are multiples of the largest primes: supports and ranks are smaller modulo these."""
+    rng = random.Random(seed)
+    entries = [0, 1, -2, 3, PRIME, -2 * PRIME, PRIME * 8388587, Fraction(1, 3)]
+    sizes = rng.choice([(1, 3, 1), (2, 3, 1), (2, 2, 2, 2), (1, 2, 2)])
+    network = exactfd.Network(
+        [
+            ([[rng.choice(entries) for _ in range(m)] for _ in range(n)], [rng.choice(entries) for _ in range(n)])
+            for m, n in itertools.pairwise(sizes)
+        ],
+        output_activation=rng.choice(["identity", "relu"]),
+    )
+    coordinates = [*entries, Fraction(1, PRIME), 5, -7]
+    points = [[rng.choice(coordinates) for _ in range(sizes[0])] for _ in range(rng.randint(1, 8))]
+    points = [point for point in points if exactfd.locate(network, point).smooth]
+    points += points[:2]
+    result = exactfd.batch_functional_dimension(network, points, algorithm=algorithm)
+    verdict = result.certificate.check()
+    assert verdict.valid, verdict.reason
+    assert result.rank == exactfd.batch_functional_dimension(network, points, algorithm="flint").rank
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "flint"])
+def test_batches_that_a_review_found(algorithm):
+    example = exactfd.Network([([[2], [-1]], [-5, 4]), ([[1, 1]], [1])], output_activation="relu")
+    result = exactfd.batch_functional_dimension(example, [[PRIME], [PRIME]], algorithm=algorithm)
+    assert (result.rank, result.certificate.check().valid) == (1, True)
+    dead = exactfd.Network([([[0]], [-1])], output_activation="relu")
+    result = exactfd.batch_functional_dimension(dead, [[Fraction(1, PRIME)]], algorithm=algorithm)
+    assert (result.rank, result.certificate.check().valid) == (0, True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import itertools
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +180,82 @@ def test_limits_of_the_format() -> None:
     assert (checker.MAX_BYTES, checker.MAX_NESTING, checker.MAX_PARTS) == (64 * 2**20, 50, 6_000_000)
     assert (checker.MAX_DIGITS, checker.MAX_PARAMETERS, checker.MAX_MINOR) == (10_000, 100_000, 3_000)
     assert (checker.MAX_BITS, checker.MAX_MEMORY, checker.TIME_LIMIT) == (10**6, 2**30, 3600.0)
+
+
+def written(network: dict[str, Any], claim: dict[str, Any], evidence: dict[str, Any]) -> dict[str, Any]:
+    """A document by hand."""
+    text = json.dumps(network, sort_keys=True, separators=(",", ":"))
+    return {
+        "format": "exactfd-certificate",
+        "version": 1,
+        "produced_by": "hand",
+        "network": network,
+        "digest": hashlib.sha256(text.encode()).hexdigest(),
+        "claim": claim,
+        "evidence": evidence,
+    }
+
+
+def network_of(*layers: tuple[list[list[str]], list[str]]) -> dict[str, Any]:
+    return {
+        "format": "exactfd-network",
+        "version": 1,
+        "architecture": [len(layers[0][0][0]), *(len(bias) for _, bias in layers)],
+        "output_activation": "identity",
+        "layers": [{"weight": weight, "bias": bias} for weight, bias in layers],
+    }
+
+
+def test_a_refutation_cannot_lean_on_a_later_neuron_of_its_layer() -> None:
+    """|x| has two top cells; "the first neuron is not negative" would follow from the sign of the second one."""
+    network = network_of(([["1"], ["-1"]], ["0", "0"]), ([["1", "1"]], ["0"]))
+    later, earlier = {"0": "1", "1": "1"}, {"0": "1", "1": "1"}
+    tree = [{"children": [1], "refute": {"-1": later}}, {"children": [-1], "refute": {"1": earlier}}, {"point": ["1"]}]
+    claim = {"quantity": "top_cells", "relation": "==", "value": 1, "box": None}
+    verdict = check_document(written(network, claim, {"tree": tree}))
+    assert not verdict.valid
+    assert verdict.reason.startswith("evidence.tree[0]")
+
+
+@pytest.mark.parametrize("output", [0, 1, 2])
+def test_a_kernel_vector_that_fails_in_one_output_alone(output: int) -> None:
+    """An affine network with three outputs has dimension 6; each vector changes one of them."""
+    network = network_of(([["1"], ["1"], ["1"]], ["0", "0", "0"]))
+    vector = {"columns": [2 * output], "vectors": [[[2 * output, "1"]]], "tree": [{}]}
+    claim = {"quantity": "functional_dimension", "relation": "<=", "value": 5}
+    verdict = check_document(written(network, claim, {"upper": {"rule": "kernel", **vector}}))
+    assert not verdict.valid
+    assert "not in the kernel" in verdict.reason
+
+
+def chain(inputs: int, depth: int, digits: int) -> dict[str, Any]:
+    """A kernel vector with a long entry for every neuron of a deep network of many inputs."""
+    sizes = [inputs, 1, *[30] * depth, 1]
+    layers = [([["1"] * m for _ in range(n)], ["1"] * n) for m, n in itertools.pairwise(sizes)]
+    places = itertools.accumulate((m + 1 for m, n in itertools.pairwise(sizes) for _ in range(n)), initial=0)
+    vector = [[place, "9" * digits] for place in places][:-1]
+    tree: list[Any] = [{"children": [1, -1]}] * sum(sizes[1:-1])
+    parameters = sum(n * (m + 1) for m, n in itertools.pairwise(sizes))
+    claim = {"quantity": "functional_dimension", "relation": "<=", "value": parameters - 1}
+    upper = {"rule": "kernel", "columns": [0], "vectors": [vector], "tree": [*tree, {}]}
+    return written(network_of(*layers), claim, {"upper": upper})
+
+
+def test_long_entries_of_a_kernel_vector_count_for_the_memory() -> None:
+    """9 GB at first: one number as long as an entry of the vector for each neuron and input."""
+    verdict = check_document(chain(900, 77, 9999))
+    assert not verdict.valid
+    assert verdict.reason == "evidence.upper.vectors[0]: the network, or its numbers, are too large to check"
+    assert "not in the kernel" in check_document(chain(20, 3, 2000)).reason
+
+
+def test_the_clock_is_looked_at_while_a_layer_is_brought_to_one_denominator() -> None:
+    zeros = "0" * 2000
+    rows = [[f"1/1{zeros}1"] * 99 for _ in range(84)]  # one denominator, until the last row brings many more
+    rows.append([f"1/{k}{zeros}7" for k in range(1, 41)] + ["1"] * 59)
+    document = plain.functional_dimension(NETS["affine"], "<=", "theory")
+    document["network"] = network_of((rows, ["0"] * 85))
+    start = time.monotonic()
+    verdict = check_document(document, time_limit=2)
+    assert verdict.reason == "time limit: 2 s are over"
+    assert time.monotonic() - start < 8  # nobody looked for half a minute
