@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import exactfd
-from exactfd.check import Verdict, check_bytes
+from exactfd.check import Verdict, check_bytes, checker
 from exactfd.io.files import StrPath, write_atomically
 from exactfd.network import Network
 from exactfd.rationals import format_rational
@@ -46,6 +47,17 @@ class Certificate:
     def dumps(self) -> str:
         """The document as JSON without spaces."""
         return json.dumps(self.to_dict(), separators=(",", ":"), ensure_ascii=True)
+
+    def beyond_limits(self) -> str | None:
+        """What of this document the checker refuses whatever it proves (section 5 of the format), or None."""
+        text = self.dumps()
+        longest = max(map(len, re.findall(f"[0-9]{{{checker.MAX_DIGITS},}}", text)), default=0)
+        if longest > checker.MAX_DIGITS:
+            return f"a number of {longest} digits, more than {checker.MAX_DIGITS}"
+        if len(text) > checker.MAX_BYTES:
+            return f"more than {checker.MAX_BYTES >> 20} MiB"
+        rows = len(self.evidence.get("lower", {}).get("rows", ()))
+        return f"a minor of {rows} rows, more than {checker.MAX_MINOR}" if rows > checker.MAX_MINOR else None
 
     def check(self, *, time_limit: float | None = None) -> Verdict:
         """What the stand-alone checker says about this document, as ``exactfd verify`` would about its file."""

@@ -54,10 +54,13 @@ def _statement(claim: dict[str, Any]) -> str:
     place = (
         ""
         if claim.get("box") is None
-        else f" that meet the interior of the box ${claim['box'][0]}$ to ${claim['box'][1]}$"
+        else " that meet the interior of the box from ${}$ to ${}$".format(
+            *("(" + ", ".join(corner) + ")" for corner in claim["box"])
+        )
     )
     if quantity == "top_cells":
-        return rf"the canonical polyhedral complex has exactly {value} cells of full dimension{place}"
+        cells = "cell" if value == 1 else "cells"
+        return rf"the canonical polyhedral complex has exactly {value} {cells} of full dimension{place}"
     if quantity == "f_vector":
         return rf"the canonical polyhedral complex has $f$-vector $({', '.join(map(str, value))})$"
     relation = "the same function as" if claim["relation"] == "==" else "another function than"

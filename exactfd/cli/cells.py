@@ -20,7 +20,7 @@ from exactfd.cli.options import (
     certificate_option,
     network_options,
 )
-from exactfd.cli.output import JsonDocument, aligned, certificate_line, opened, shape, ternary, yes_no
+from exactfd.cli.output import JsonDocument, aligned, certificate_line, opened, saved, shape, ternary, yes_no
 from exactfd.cli.progress import reporting
 from exactfd.errors import BudgetExceeded, InputError
 from exactfd.rationals import format_rational
@@ -285,7 +285,7 @@ def _certified(request: Request, complex_: CanonicalComplex | None) -> dict[str,
         written = top_cells_certificate(
             request.network, box=request.box, budget=request.budget, progress=request.progress
         )
-    return {"certificate": {"file": request.certificate, "bytes": written.save(request.certificate)}}
+    return {"certificate": saved(written, request.certificate)}
 
 
 # --------------------------------------------------------------------------- text

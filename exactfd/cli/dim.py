@@ -16,7 +16,7 @@ from exactfd.cli.options import (
     certificate_option,
     network_options,
 )
-from exactfd.cli.output import aligned, certificate_line, shape, write_answer
+from exactfd.cli.output import aligned, certificate_line, saved, shape, write_answer
 from exactfd.cli.progress import reporting
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def command(
 
             # no budget for a result that a budget has cut short: its certificate needs no further cells
             written = dimension_certificate(result, budget=None if result.limit else budget, progress=progress)
-            document["certificate"] = {"file": certificate, "bytes": written.save(certificate)}
+            document["certificate"] = saved(written, certificate)
     directions = [f"kernel: ({', '.join(vector)})" for vector in document.get("kernel", [])]
     write_answer(answer, document, [*directions, *_lines(result, source.rounded_to), *certificate_line(document)])
     return exits.ANSWERED if result.limit is None else exits.BUDGET

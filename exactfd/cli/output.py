@@ -9,10 +9,15 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
 
 from exactfd.cli.options import Answer
 from exactfd.errors import InputError
+
+if TYPE_CHECKING:
+    from exactfd.certificates import Certificate
 
 
 @contextlib.contextmanager
@@ -138,6 +143,14 @@ def ternary(labels: Sequence[int], widths: Sequence[int]) -> str:
     """
     signs = iter(labels)
     return "|".join("".join("-0+"[next(signs) + 1] for _ in range(width)) for width in widths)
+
+
+def saved(certificate: Certificate, path: str) -> dict[str, Any]:
+    """Write a certificate and say where; a warning on stderr when the checker will refuse it for its size."""
+    beyond = certificate.beyond_limits()
+    if beyond is not None:
+        click.echo(f"exactfd: warning: {path} is beyond the limits of the checker: {beyond}", err=True)
+    return {"file": path, "bytes": certificate.save(path)}
 
 
 def certificate_line(document: Mapping[str, Any]) -> list[str]:

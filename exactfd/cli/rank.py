@@ -16,7 +16,7 @@ from exactfd.cli.options import (
     limit_options,
     network_options,
 )
-from exactfd.cli.output import aligned, certificate_line, shape, write_answer
+from exactfd.cli.output import aligned, certificate_line, saved, shape, write_answer
 from exactfd.cli.progress import reporting
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def command(
 
             # no budget for a result that a budget has cut short: its certificate needs no further work
             written = batch_certificate(result, budget=None if result.limit else budget, progress=progress)
-            document["certificate"] = {"file": certificate, "bytes": written.save(certificate)}
+            document["certificate"] = saved(written, certificate)
     if result.float_agrees is False and not answer.quiet:
         what = "the float64 Jacobian overflows"
         if result.float_rank is not None:

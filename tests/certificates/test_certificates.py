@@ -207,3 +207,23 @@ def test_batches_that_a_review_found(algorithm):
     dead = exactfd.Network([([[0]], [-1])], output_activation="relu")
     result = exactfd.batch_functional_dimension(dead, [[Fraction(1, PRIME)]], algorithm=algorithm)
     assert (result.rank, result.certificate.check().valid) == (0, True)
+
+
+def test_documents_that_the_checker_refuses_are_known_beforehand():
+    small = exactfd.functional_dimension(exactfd.Network([([[1]], [0])])).certificate
+    assert small.beyond_limits() is None
+    long = exactfd.functional_dimension(exactfd.Network([([[1]], [Fraction(1, 10**10050)])])).certificate
+    assert long.beyond_limits() == "a number of 10051 digits, more than 10000"
+    assert long.check().malformed
+    edge = exactfd.functional_dimension(exactfd.Network([([[1]], [Fraction(1, 10**9999)])])).certificate
+    assert (edge.beyond_limits(), edge.check().valid) == (None, True)
+    wide = exactfd.Network([([[1]] * 3001, [0] * 3001)])
+    certificate = exactfd.batch_functional_dimension(wide, [[1]]).certificate
+    assert certificate.beyond_limits() == "a minor of 3001 rows, more than 3000"
+    assert "more than 3000 rows" in certificate.check().reason
+
+
+def test_latex_of_a_box():
+    network = exactfd.Network([([[1, 0]], [0]), ([[1]], [0])])
+    text = fragment(top_cells_certificate(network, box=(1, 2)).to_dict())
+    assert r"exactly 1 cell of full dimension that meet the interior of the box from $(1, 1)$ to $(2, 2)$" in text
