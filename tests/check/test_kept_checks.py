@@ -259,3 +259,15 @@ def test_the_clock_is_looked_at_while_a_layer_is_brought_to_one_denominator() ->
     verdict = check_document(document, time_limit=2)
     assert verdict.reason == "time limit: 2 s are over"
     assert time.monotonic() - start < 8  # nobody looked for half a minute
+
+
+def test_long_coordinates_count_with_long_entries() -> None:
+    """Each fits alone: a point of 11 000 bits, and an entry of 33 000 bits; their product, 500 times over, does not."""
+    network = network_of(([["0"]] * 500, ["0"] * 500))
+    points = [["1" + "0" * 3311]]
+    claim = {"quantity": "batch_rank", "relation": "<=", "value": 999, "points": points}
+    upper = {"rule": "kernel", "columns": [0], "vectors": [[[0, "9" * 9999]]]}
+    verdict = check_document(written(network, claim, {"upper": upper}))
+    assert verdict.reason == "evidence.upper.vectors[0]: the network, or its numbers, are too large to check"
+    upper = {"rule": "kernel", "columns": [0], "vectors": [[[0, "9" * 5000]]]}
+    assert "not in the kernel" in check_document(written(network, claim, {"upper": upper})).reason
