@@ -108,7 +108,8 @@ class _ByPrefix:
 
     def __init__(self, network: Network, labels: SignArray, table: SparseVectors) -> None:
         self.labels = labels
-        self._places = [parameter_places(network)[j] for j in table.support]
+        places_of = parameter_places(network)
+        self._places = [places_of[j] for j in table.support]
         self._prefix: list[Indices] = []  # of each cell, by layer
         self._parent: list[Indices] = []  # of each prefix, among those of the layer before
         self._masks: list[FloatArray] = []  # of the last layer in a prefix

@@ -15,18 +15,13 @@ from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
-from exactfd.jacobians import (
-    exact_factors,
-    parameter_places,
-)
+from exactfd.jacobians import exact_factors, parameter_places
 from exactfd.linalg import exact, modular
 from exactfd.rankproof import RankSearch, Row
 
 Vector = list[fmpz]  # of length D
 
 _SHORT = 150  # nonzero entries beyond which a vector is solved for, and proved, after all shorter ones
-
-_GROUP = 32  # vectors multiplied together
 
 
 def kernel_parts(

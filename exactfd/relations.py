@@ -32,10 +32,10 @@ def relations(search: RankSearch, *, budget: Budget | None = None, progress: Pro
     columns is for :func:`vanish` to say. Raises ``BudgetExceeded``.
     """
     names = [search.row(number) for number in range(search.space.seen)]
+    if budget is not None:
+        budget.check(bytes_needed=16 * len(names) * len(search.columns))
     rows, table = ExactRows(search, names), search.residues(names).T
     space = modular.RowSpace(len(names), search.prime)
-    if budget is not None:
-        budget.check(bytes_needed=16 * table.size)
     space.add(table.astype(np.float64))
     pivots, result = np.array(space.pivot_columns, dtype=np.int64), []
     for number, free in enumerate(space.free_columns.tolist()):
