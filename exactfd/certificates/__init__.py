@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from exactfd.certificates.cells import f_vector_certificate, top_cells_certificate
 from exactfd.certificates.document import Certificate
-from exactfd.certificates.functions import function_certificate
+from exactfd.certificates.functions import function_certificate, symmetry_certificate
 from exactfd.certificates.ranks import batch_certificate, dimension_certificate
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "dimension_certificate",
     "f_vector_certificate",
     "function_certificate",
+    "symmetry_certificate",
     "top_cells_certificate",
 ]

@@ -13,13 +13,17 @@ from exactfd import rationals
 from exactfd.annihilation import annihilates
 from exactfd.batches import BatchResult, KernelProof
 from exactfd.budget import Budget, Progress, silent
+from exactfd.certificates.complex_trees import ComplexTree
 from exactfd.certificates.document import Certificate, sparse, texts
 from exactfd.certificates.trees import open_tree
 from exactfd.dimension import DimensionResult, sampled_cells
 from exactfd.errors import InternalError
-from exactfd.geometry.complex import canonical_complex
+from exactfd.geometry.complex import CanonicalComplex, canonical_complex
+from exactfd.geometry.homogeneous import homogenise
 from exactfd.geometry.labels import smooth_mask
+from exactfd.geometry.location import ternary_tuples
 from exactfd.geometry.splitting import split_cells
+from exactfd.geometry.top import is_small
 from exactfd.jacobians import RationalTable, homogeneous_points
 from exactfd.kernels import kernel
 from exactfd.network import Network
@@ -98,15 +102,26 @@ def dimension_certificate(
         if relation == "==":
             evidence["upper"] = {"rule": "theory"}
         return Certificate(network, claim, evidence)
-    cells = split_cells(network, tree=True, budget=budget, progress=progress)
-    known = dict(zip(map(tuple, cells.labels.tolist()), cells.points, strict=True))
-    evidence["lower"] = _lower(network, search, _points_of_pivots(network, search, known.__getitem__))
-    if cells.tree is None:
-        raise InternalError("the splitting tree is missing")
-    tree = open_tree(cells.tree, leaves="empty")
+    tree, find = _tree(result, budget, progress)
+    evidence["lower"] = _lower(network, search, _points_of_pivots(network, search, find))
     known_kernel = _kernel(search, result.hidden_kernel, search.free_columns())
     evidence["upper"] = {"rule": "kernel", **known_kernel, "tree": tree}
     return Certificate(network, claim, evidence)
+
+
+def _tree(
+    result: DimensionResult, budget: Budget | None, progress: Progress
+) -> tuple[list[dict[str, Any]], Callable[[Labels], Point]]:
+    """The splitting tree of all cells, and a way to points inside them."""
+    network = result.network
+    if result.engine == "complex" or is_small(homogenise(network)):
+        cells = canonical_complex(network, budget=budget, progress=progress)
+        return ComplexTree(cells, budget, progress).build(), _finder(result, budget, cells)
+    split = split_cells(network, tree=True, budget=budget, progress=progress)
+    if split.tree is None:
+        raise InternalError("the splitting tree is missing")
+    known = dict(zip(map(tuple, split.labels.tolist()), split.points, strict=True))
+    return open_tree(split.tree, leaves="empty"), known.__getitem__
 
 
 def _kernel(search: RankSearch, hidden: Sequence[Sequence[fmpz]], free: Sequence[int]) -> dict[str, Any]:
@@ -122,7 +137,9 @@ def _minor(search: RankSearch, rows: Sequence[int]) -> dict[str, Any]:
 # --------------------------------------------------------------------------- points that see the cells
 
 
-def _finder(result: DimensionResult, budget: Budget | None) -> Callable[[Labels], Point]:
+def _finder(
+    result: DimensionResult, budget: Budget | None, cells: CanonicalComplex | None = None
+) -> Callable[[Labels], Point]:
     """A point of an open cell, given its labels: a sample point, or from all cells only where that is needed."""
     sampled, points = sampled_cells(result.network)
     known = dict(zip(map(tuple, sampled.tolist()), points, strict=True))
@@ -132,18 +149,20 @@ def _finder(result: DimensionResult, budget: Budget | None) -> Callable[[Labels]
         if labels in known:
             return known[labels]
         if not search_all:
-            search_all.append(_points_of_all_cells(result, budget))
+            search_all.append(_points_of_all_cells(result, budget, cells))
         return search_all[0](labels)
 
     return find
 
 
-def _points_of_all_cells(result: DimensionResult, budget: Budget | None) -> Callable[[Labels], Point]:
+def _points_of_all_cells(
+    result: DimensionResult, budget: Budget | None, cells: CanonicalComplex | None
+) -> Callable[[Labels], Point]:
     network = result.network
-    if result.engine != "complex":  # too large for it
+    if cells is None and result.engine != "complex":  # it may be too large
         found = split_cells(network, budget=budget)
         return dict(zip(map(tuple, found.labels.tolist()), found.points, strict=True)).__getitem__
-    cells = canonical_complex(network, budget=budget)
+    cells = cells or canonical_complex(network, budget=budget)
     top = network.input_dimension
     index = {tuple(row): number for number, row in enumerate(cells.labels(top).tolist())}
     return lambda labels: cells.interior_point(top, index[labels])
@@ -154,24 +173,34 @@ def _points_of_pivots(
 ) -> list[tuple[Point, Labels]]:
     """``n_0 + 1`` affinely independent points in each cell that contributed a pivot: they span its coefficient rows."""
     labels = search.labels()
-    points: list[tuple[Point, Labels]] = []
-    for item in sorted({row.item for row in search.pivot_rows()}):
-        tuple_ = tuple(labels[item].tolist())
-        centre = find(tuple_)
-        points.append((centre, tuple_))
-        points += [(_neighbour(network, tuple_, centre, axis), tuple_) for axis in range(network.input_dimension)]
-    return points
+    cells = [tuple(labels[item].tolist()) for item in sorted({row.item for row in search.pivot_rows()})]
+    centres = [find(tuple_) for tuple_ in cells]
+    around = _neighbours(network, cells, centres)
+    return [
+        (point, tuple_)
+        for tuple_, centre, others in zip(cells, centres, around, strict=True)
+        for point in (centre, *others)
+    ]
 
 
-def _neighbour(network: Network, labels: Labels, centre: Point, axis: int) -> Point:
-    """A point of the same open cell, displaced along one axis."""
-    bits = 0
-    while True:
+def _neighbours(network: Network, cells: Sequence[Labels], centres: Sequence[Point]) -> list[list[Point]]:
+    """For every cell and axis a point of the same open cell, displaced from its centre along the axis."""
+    n = network.input_dimension
+    found: list[list[Point]] = [[() for _ in range(n)] for _ in cells]
+    waiting, bits = [(i, axis) for i in range(len(cells)) for axis in range(n)], 0
+    while waiting:
         step = Fraction(1, 1 << bits)
-        moved = (*centre[:axis], centre[axis] + step, *centre[axis + 1 :])
-        if network.ternary_tuple(moved) == labels:
-            return moved
-        bits += 1 + bits // 3
+        moved = [(*centres[i][:axis], centres[i][axis] + step, *centres[i][axis + 1 :]) for i, axis in waiting]
+        exact = [[rationals.to_fmpq(x) for x in point] for point in moved]
+        labels = map(tuple, ternary_tuples(network, exact).tolist())
+        left = []
+        for place, point, tuple_ in zip(waiting, moved, labels, strict=True):
+            if tuple_ == cells[place[0]]:
+                found[place[0]][place[1]] = point
+            else:
+                left.append(place)
+        waiting, bits = left, bits + 1 + bits // 3
+    return found
 
 
 def _lower(network: Network, search: RankSearch, points: Sequence[tuple[Point, Labels]]) -> dict[str, Any]:

@@ -88,12 +88,14 @@ def _prove(condition: bool, step: str, reason: str) -> None:
 class _Run:
     """The clock and the counters of one run."""
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, limit: float, progress: Callable[[int], None] = lambda _: None) -> None:
         self.limit = limit
         self.end = time.monotonic() + limit
         self.steps = self.trusted = 0
+        self.progress = progress
 
     def tick(self) -> None:
+        self.progress(self.steps)
         if time.monotonic() > self.end:
             raise _NotProvedError("time limit", f"{self.limit:g} s are over")
 
@@ -558,8 +560,8 @@ _Place = tuple[str, list[list[Form]], list[list[int]]]  # where a Jacobian is lo
 class _Checker:
     """One run over one document."""
 
-    def __init__(self, allow_trust: bool, time_limit: float) -> None:
-        self.run = _Run(time_limit)
+    def __init__(self, allow_trust: bool, time_limit: float, progress: Callable[[int], None]) -> None:
+        self.run = _Run(time_limit, progress)
         self.allow_trust = allow_trust
         self.claim = ""
 
@@ -789,9 +791,15 @@ def check_document(document: Any, *, allow_trust: bool = False, time_limit: floa
     return _judge(lambda: document, allow_trust, time_limit)
 
 
-def check_bytes(data: bytes, *, allow_trust: bool = False, time_limit: float | None = None) -> Verdict:
-    """Check the contents of a certificate file, compressed or not."""
-    return _judge(lambda: _parse(data), allow_trust, time_limit)
+def check_bytes(
+    data: bytes,
+    *,
+    allow_trust: bool = False,
+    time_limit: float | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Verdict:
+    """Check the contents of a certificate file, compressed or not; ``progress`` is told the steps done, very often."""
+    return _judge(lambda: _parse(data), allow_trust, time_limit, progress)
 
 
 def check_file(path: str | os.PathLike[str], *, allow_trust: bool = False, time_limit: float | None = None) -> Verdict:
@@ -808,8 +816,13 @@ def _read(path: str | os.PathLike[str]) -> bytes:
         raise _MalformedError("file", f"cannot be read: {_show(str(error))}") from None
 
 
-def _judge(read: Callable[[], Any], allow_trust: bool, time_limit: float | None) -> Verdict:
-    checker = _Checker(allow_trust, TIME_LIMIT if time_limit is None else time_limit)
+def _judge(
+    read: Callable[[], Any],
+    allow_trust: bool,
+    time_limit: float | None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Verdict:
+    checker = _Checker(allow_trust, TIME_LIMIT if time_limit is None else time_limit, progress)
     reason, malformed = "", False
     try:
         checker.document(read())

@@ -9,6 +9,7 @@ import click
 from exactfd.cli import exits
 from exactfd.cli.options import Answer, answer_options, seconds
 from exactfd.cli.output import aligned, write_answer
+from exactfd.cli.progress import reporting
 from exactfd.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,17 +27,25 @@ def command(certificate: str, allow_trust: bool, time_limit: float | None, latex
 
     Exit codes: 0 proved, 1 not proved, 3 malformed.
     """
+    if latex and allow_trust:
+        raise click.UsageError("--latex states what is proved, so nothing can be trusted: leave out --allow-trust")
     from exactfd.check import check_bytes
     from exactfd.io.files import located, read_bytes
 
     with located(certificate):
         data = read_bytes(certificate)
-    verdict = check_bytes(data, allow_trust=allow_trust, time_limit=time_limit)
+    with reporting(quiet=answer.quiet, writing_to=answer.output) as progress:
+        verdict = check_bytes(
+            data,
+            allow_trust=allow_trust,
+            time_limit=time_limit,
+            progress=lambda steps: progress("steps checked", steps, None),
+        )
     if verdict.malformed:
+        if answer.json:
+            write_answer(answer, verdict.to_dict(), [])
         raise InputError(f"{certificate}: {verdict.reason}")
     lines = _lines(verdict)
-    if latex and verdict.trusted_steps:
-        raise InputError(f"{certificate}: --latex states what is proved; {verdict.trusted_steps} steps are trusted")
     if latex and verdict.valid:
         from exactfd.certificates.document import loads
         from exactfd.certificates.latex import fragment

@@ -249,6 +249,30 @@ class CanonicalComplex:
         owner = np.repeat(np.arange(len(sizes)), sizes)[numbers >= 0]
         return numbers[numbers >= 0], np.bincount(owner, minlength=len(sizes))
 
+    def vertices_of(self, dimension: int) -> tuple[Indices, Lengths]:
+        """Numbers of the vertices of each ``k``-cell, concatenated, and how many each cell has (none where the first
+        layer has rank below ``n_0``: no cell has a vertex then).
+        """
+        k = self._level(dimension)
+        if k is None or self._lineality:
+            return np.zeros(0, dtype=np.int32), np.zeros(self.f_vector[dimension], dtype=np.int64)
+        count = len(self._inner[k])
+        owner, ids = np.arange(count), self._inner[k]
+        for level in range(k, 0, -1):
+            ids, sizes = self._tables[level].rows(ids)
+            owner = np.repeat(owner, sizes)
+            pairs = np.unique(owner * np.int64(self._tables[level - 1].count) + ids)
+            owner, ids = np.divmod(pairs, self._tables[level - 1].count)
+        numbers = self._outer_number[0][ids]
+        return numbers[numbers >= 0], np.bincount(owner[numbers >= 0], minlength=count)
+
+    def vertices(self) -> list[tuple[Fraction, ...]]:
+        """The 0-cells as points of ``R^{n_0}``, exact."""
+        if self._lineality:
+            return []
+        coordinates = self._generators.coordinates(self._inner[0].tolist())
+        return [tuple(rationals.to_fraction(e) for e in self._homogeneous.point(row)) for row in coordinates]
+
     def facet_indices(self, dimension: int, index: int) -> list[int]:
         """Numbers of the facets of one cell."""
         k = self._level(dimension)

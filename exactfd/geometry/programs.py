@@ -354,15 +354,17 @@ class Program:
         kernel, nullity = fmpz_mat([row.coefficients for row in rows]).transpose().nullspace()
         if nullity == 1:
             exact = [kernel[i, 0] for i in range(len(rows))]
-            evidence = _contradiction(support, rows, exact) or _contradiction(support, rows, [-e for e in exact])
+            evidence = contradiction(support, rows, exact) or contradiction(support, rows, [-e for e in exact])
             if evidence is not None:
                 return evidence
         answer = _exact_answer(rows, support, self.dimension)  # few rows; a ray or a tie can be more than a simplex
         return answer if isinstance(answer, Infeasible) else None
 
 
-def _contradiction(indices: Sequence[int], rows: Sequence[Row], weights: Sequence[Any]) -> Infeasible | None:
-    """Evidence from multipliers that annihilate the gradients, if signs and constants fit."""
+def contradiction(indices: Sequence[int], rows: Sequence[Row], weights: Sequence[Any]) -> Infeasible | None:
+    """Evidence from integer multipliers that annihilate the gradients of ``rows``, if signs and constants fit: positive
+    on inequalities, and a combination that cannot hold. ``indices`` name the rows.
+    """
     if any(weight < 0 for weight in weights):
         return None
     total = sum((weight * row.constant for row, weight in zip(rows, weights, strict=True)), fmpz(0))
@@ -459,7 +461,7 @@ def _exact_evidence(
     used = sorted((b, w) for b, w in zip(basis, weights, strict=True) if b < len(rows) and w != 0)
     integers = fmpq_mat(1, len(used), [w for _, w in used]).numer_denom()[0].entries() if used else []
     places = [b for b, _ in used]
-    evidence = _contradiction([indices[b] for b in places], [rows[b] for b in places], integers)
+    evidence = contradiction([indices[b] for b in places], [rows[b] for b in places], integers)
     if evidence is None:
         raise InternalError(f"the exact simplex method ended without a contradiction on {len(rows)} rows")
     return evidence

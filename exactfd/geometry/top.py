@@ -27,6 +27,8 @@ _FALLBACK = 6
 #: Largest expected numbers of vertices, and of sign vectors around them, for which vertices and edges are kept.
 _MOST_VERTICES = 3_000_000
 _MOST_CHOICES = 1 << 30
+#: Largest expected number of sign vectors around vertices for which the whole complex is small.
+_SMALL = 1 << 25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,6 +140,13 @@ def expected_engine(network: HomogeneousNetwork) -> Engine:
     if vertices <= _MOST_VERTICES and vertices << rank <= _MOST_CHOICES:
         return "skeleton"
     return "complex" if rank <= _FALLBACK - 1 else "splitting"
+
+
+def is_small(network: HomogeneousNetwork) -> bool:
+    """Whether the whole complex is expected to fit easily: in the plane and in space as far as its top cells do, above
+    that by a guess at the number of its cells.
+    """
+    return network.rank <= _WHOLE or comb(sum(network.widths), network.rank) << network.rank <= _SMALL
 
 
 def _by_skeleton(network: HomogeneousNetwork, limits: Budget, progress: Progress) -> TopLabels:

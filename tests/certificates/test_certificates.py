@@ -17,9 +17,9 @@ from exactfd.certificates import (
     dimension_certificate,
     f_vector_certificate,
     function_certificate,
+    symmetry_certificate,
     top_cells_certificate,
 )
-from exactfd.certificates.functions import symmetry_certificate
 from exactfd.certificates.latex import fragment
 from exactfd.check import check_document, check_file
 from strategies import degenerate_networks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from exactfd.certificates import (
 )
 from exactfd.check import check_bytes, check_document
 
+#: Reasons begin with a place in the document.
+STEP = re.compile(r"(document|format|version|produced_by|network|digest|claim|evidence)(\.-?\w[\w ]*|\[[^\]]+\])*: \S")
+NODE = re.compile(r"'tree', (\d+), 'refute'")
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
 
@@ -86,7 +90,10 @@ def test_each_mutation_is_rejected_with_a_reason(name):
         if verdict.valid:
             accepted.append(what)
         else:
-            assert verdict.reason, what
+            assert STEP.match(verdict.reason), (what, verdict.reason)
+            node = NODE.search(what)
+            if node:  # a refutation with something wrong is named itself
+                assert f"tree[{node[1]}]" in verdict.reason, (what, verdict.reason)
     assert accepted == []
 
 

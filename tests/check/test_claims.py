@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from check import plain
 from check.plain import NETS, Net
-from exactfd.check import Verdict, check_document
+from exactfd.check import Verdict, check_bytes, check_document
 
 ABSOLUTE, CORNER, LAYERS, GLMW = NETS["absolute"], NETS["corner"], NETS["two layers"], NETS["glmw"]
 BATCH = [[1], [2], [3], [5], [6]]
@@ -547,3 +548,12 @@ def test_multipliers_that_only_a_float_would_accept() -> None:
             multipliers[key] = str(int(value) + change)
             refused(document, "evidence.tree[1].refute.-1: the combination is not constant")
         multipliers[key] = value
+
+
+def test_progress_is_told_the_steps() -> None:
+    data = json.dumps(plain.functional_dimension(GLMW)).encode()
+    seen: list[int] = []
+    verdict = check_bytes(data, progress=seen.append)
+    assert verdict == check_bytes(data)
+    assert seen == sorted(seen)
+    assert 0 == seen[0] < seen[-1] <= verdict.steps

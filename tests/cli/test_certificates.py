@@ -88,9 +88,19 @@ def test_latex_states_only_what_is_proved(run, examples, tmp_path):
     document["evidence"] = {part: {"rule": "trust"} for part in ("lower", "upper")}
     target.write_text(json.dumps(document))
     result = run("verify", target, "--allow-trust", "--latex")
-    assert result.exit_code == 3
-    assert "trusted" in result.stderr
+    assert result.exit_code == 2
+    assert "proved" in result.stderr
     assert "if the 2 trusted steps are true" in run("verify", target, "--allow-trust").stdout
+
+
+def test_a_malformed_file_is_told_in_json_too(run, tmp_path):
+    target = tmp_path / "certificate.json"
+    target.write_text("{}")
+    result = run("verify", target, "--json")
+    assert result.exit_code == 3
+    verdict = json.loads(result.stdout)
+    assert (verdict["valid"], verdict["steps"]) == (False, 0)
+    assert verdict["reason"] in result.stderr
 
 
 def test_a_certificate_from_standard_input(run, examples, tmp_path):

@@ -163,3 +163,19 @@ def test_bits_and_back(count, width, seed):
     assert (bits.ternary(positive, negative, width) == labels).all()
     word, bit = bits.bit_of(width - 1)
     assert ((positive[word] & bit) != 0).tolist() == (labels[:, -1] > 0).tolist()
+
+
+def test_vertices_of_cells_as_arrays():
+    for _, network in degenerate_networks(7700, 30):
+        for box in (None, (-1, 2)):
+            cells = exactfd.canonical_complex(network, box=box)
+            points = cells.vertices()
+            assert len(points) == cells.f_vector[0]
+            for k in range(network.input_dimension + 1):
+                flat, sizes = cells.vertices_of(k)
+                assert len(sizes) == cells.f_vector[k]
+                parts = np.split(flat, np.cumsum(sizes)[:-1]) if len(sizes) else []
+                for cell, part in zip(cells.cells(k), parts, strict=True):
+                    lineality = cells.f_vector[0] == 0
+                    assert lineality or {points[i] for i in part.tolist()} == set(cell.vertices())
+                    assert len(set(part.tolist())) == len(part)
