@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from exactfd.plot import plot_complex
     from exactfd.rationals import to_fractions, to_numpy, to_sympy
     from exactfd.symbolic import SymbolicCell, symbolic_cell
+    from exactfd.symmetry.explanation import Explanation, Mechanism, explain
 
 __version__ = "0.1.0"
 
@@ -67,6 +68,9 @@ _HOME = {
     "DimensionResult": "exactfd.dimension",
     "BatchResult": "exactfd.batches",
     "plot_complex": "exactfd.plot",
+    "explain": "exactfd.symmetry.explanation",
+    "Explanation": "exactfd.symmetry.explanation",
+    "Mechanism": "exactfd.symmetry.explanation",
     "batch_certificate": "exactfd.certificates",
     "dimension_certificate": "exactfd.certificates",
     "f_vector_certificate": "exactfd.certificates",
@@ -109,6 +113,9 @@ __all__ = [
     "DimensionResult",
     "BatchResult",
     "plot_complex",
+    "explain",
+    "Explanation",
+    "Mechanism",
     "batch_certificate",
     "dimension_certificate",
     "f_vector_certificate",

@@ -63,6 +63,8 @@ class DimensionResult:
         The stack of rows behind the lower bound, with its prime, pivots and scaling directions.
     limit
         The message of the budget that ran out, or None.
+    cells
+        The ternary tuples of the cells that were looked at, or None.
     """
 
     network: Network
@@ -75,6 +77,7 @@ class DimensionResult:
     hidden_kernel: list[list[fmpz]] = field(repr=False)
     search: RankSearch = field(repr=False, compare=False)
     limit: str | None = None
+    cells: TopLabels | None = field(default=None, repr=False, compare=False)
 
     @property
     def status(self) -> Status:
@@ -226,6 +229,7 @@ def _result(
         hidden_kernel=[vector for _, vector in sorted((proved or {}).items())],
         search=search,
         limit=limit,
+        cells=cells,
     )
 
 

@@ -48,6 +48,9 @@ class Gauge:
 
     vectors: list[list[fmpq]]
     columns: list[int]
+    left_out: list[
+        tuple[int, int]
+    ]  # (layer, neuron), counted from 0: one of each set of neurons joined to nothing else
 
     @classmethod
     def of(cls, network: Network) -> Gauge:
@@ -72,7 +75,8 @@ class Gauge:
                         edges.setdefault(ends[1], []).append((ends[0], column))
                     column += 1
         queue, left_out = list(found), set[tuple[int, int]]()
-        for start in [None, *edges]:
+        hidden = [(level, i) for level, rows in enumerate(augmented[:-1]) for i in range(len(rows))]
+        for start in [None, *hidden]:
             if start is not None and start not in found:
                 left_out.add(start)
                 queue = [start]
@@ -84,4 +88,4 @@ class Gauge:
             queue = []
         neurons = np.cumsum([0, *network.architecture[1:]]).tolist()
         vectors = [directions[neurons[level] + i] for level, i in found]
-        return cls(vectors, list(found.values()))
+        return cls(vectors, list(found.values()), sorted(left_out))

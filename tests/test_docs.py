@@ -92,6 +92,7 @@ JSON_ANSWERS = {
         "examples/glmw_example_1-1.json --points examples/points/glmw_example_1-1_batch_3.json --certificate c.json"
     ],
     "verify": ["c.json"],
+    "explain": ["examples/iris_4-6-6-3.json", "examples/iris_4-6-6-3.json --max-cells 20"],
     "plot": ["examples/diamond.json -o a.svg", "examples/diamond.json -o b.svg --max-cells 2"],
 }
 
