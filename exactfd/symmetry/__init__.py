@@ -1,0 +1,1 @@
+"""Symmetries of parameters, canonical forms, and equality of functions."""
