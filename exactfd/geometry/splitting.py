@@ -24,7 +24,7 @@ from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import BudgetExceeded, ShapeError
 from exactfd.geometry.box import Box, parse_box
-from exactfd.geometry.parallel import ParallelRows
+from exactfd.geometry.parallel import Direction, ParallelRows, direction_of
 from exactfd.geometry.programs import Infeasible, Point, Program, Row, scaled_floats
 from exactfd.geometry.trees import Key, Refutation, TreeNode
 from exactfd.network import Network
@@ -188,6 +188,7 @@ class _Layer:
     scale: Any
     floats: list[list[float]]
     flat: list[bool]  # whether the gradient is zero
+    directions: dict[int, Direction] = field(default_factory=dict)  # of the gradients that have been needed
     # Neurons of constant sign on a part of the path: their sign, how many rows of the program make up that part, and
     # the refutation of the other sign. Branches of one region share the layer, and most of these answers.
     settled: dict[int, tuple[int, int, Refutation]] = field(default_factory=dict)
@@ -236,13 +237,18 @@ class _Walk:
         for j, (low, high) in enumerate(zip(lo, hi, strict=True)):
             unit = [fmpz(int(j == k)) for k in range(self.dimension)]
             # an n_0-dimensional cell meets the closed box in dimension n_0 iff it meets the open one
-            self._push(Row(tuple(low.q * u for u in unit), -low.p), ("lower", j), low.q)
-            self._push(Row(tuple(-high.q * u for u in unit), high.p), ("upper", j), high.q)
+            for row, key, scale in (
+                (Row(tuple(low.q * u for u in unit), -low.p), ("lower", j), low.q),
+                (Row(tuple(-high.q * u for u in unit), high.p), ("upper", j), high.q),
+            ):
+                self._push(row, key, scale, direction_of(row.coefficients))
         self.start = Point.of((low + high) / 2 for low, high in zip(lo, hi, strict=True))
 
-    def _push(self, row: Row, key: Key, scale: Any, floats: Sequence[float] | None = None) -> None:
+    def _push(
+        self, row: Row, key: Key, scale: Any, direction: Direction, floats: Sequence[float] | None = None
+    ) -> None:
         self.program.push(row, floats)
-        self.parallel.push(row)
+        self.parallel.push(row, direction)
         self.keys.append((key, scale))
 
     def _truncate(self, count: int) -> None:
@@ -395,9 +401,13 @@ class _Walk:
 
     def _push_neuron(self, layer: _Layer, place: int, sign: int) -> None:
         exact, floats = layer.rows[place], layer.floats[place]
+        direction = layer.directions.get(place)
+        if direction is None:
+            direction = layer.directions[place] = direction_of(exact[:-1])
         if sign < 0:
             exact, floats = [-entry for entry in exact], [-entry for entry in floats]
-        self._push(Row(tuple(exact[:-1]), exact[-1]), ("neuron", layer.first + place), layer.scale, floats)
+            direction = (direction[1], direction[0], direction[2])
+        self._push(Row(tuple(exact[:-1]), exact[-1]), ("neuron", layer.first + place), layer.scale, direction, floats)
 
     # ------------------------------------------------------------------ evidence
 
