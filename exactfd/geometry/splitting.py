@@ -29,6 +29,7 @@ from exactfd.geometry.programs import Infeasible, Point, Program, Row, scaled_fl
 from exactfd.geometry.trees import Key, Refutation, TreeNode
 from exactfd.network import Network
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TopCells:
     """The ``n_0``-dimensional cells found.

@@ -1,1 +1,1 @@
-"""Symmetries of parameters, canonical forms, and equality of functions."""
+"""Symmetries of parameters, canonical forms of their orbits, and equality of functions."""

@@ -15,11 +15,11 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from flint import fmpq, fmpz_mat
+from flint import fmpz_mat
 
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
-from exactfd.errors import BudgetExceeded, InputError, ShapeError
+from exactfd.errors import BudgetExceeded, ShapeError
 from exactfd.geometry.affine import CellMaps
 from exactfd.geometry.box import Box, parse_box
 from exactfd.geometry.splitting import iterate_refinement

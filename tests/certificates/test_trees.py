@@ -54,7 +54,11 @@ def test_tiny_and_huge_numbers():
     """Floats see nothing here."""
     small, large = "1/" + "1" * 320, "7" * 330
     network = exactfd.Network.from_arrays(
-        [([[small, 0], [0, large], [1, 1]], [small, 1, large]), ([[1, 1, large], [small, 1, 1]], [1, 1]), ([[1, 1]], [0])]
+        [
+            ([[small, 0], [0, large], [1, 1]], [small, 1, large]),
+            ([[1, 1, large], [small, 1, 1]], [1, 1]),
+            ([[1, 1]], [0]),
+        ]
     )
     assert_proved(dimension_certificate(exactfd.functional_dimension(network)))
 
