@@ -76,26 +76,27 @@ def canonical_form(network: Network, *, budget: Budget | None = None, max_steps:
     """
     work = _Work(Budget() if budget is None else budget, max_steps)
     graph = _Graph(network)
-    scales = graph.spread(graph.grounded())
-    order = _Search(graph, scales, list(scales), None, work).run()[1] if scales else []
-    apart = []
-    for component in graph.components(node for node in range(graph.size) if node not in scales):
-        first = min(graph.layer[node] for node in component)
+    grounded = graph.grounded()
+    found = []
+    for component in graph.components():
+        near = {node: grounded[node] for node in component if node in grounded}
+        starts: list[tuple[Node | None, dict[Node, fmpq]]] = [(None, near)]
+        if not near:
+            first = min(graph.layer[node] for node in component)
+            starts = [(node, {node: fmpq(1)}) for node in component if graph.layer[node] == first]
         tries = []
-        for root in component:
-            if graph.layer[root] == first:
-                rooted = graph.spread({root: fmpq(1)})
-                tries.append((*_Search(graph, rooted, component, root, work).run(), rooted))
-        apart.append(min(tries, key=lambda found: found[0]))
-    for _, nodes, rooted in sorted(apart, key=lambda found: found[0]):
-        order = [*order, *nodes]
-        scales.update(rooted)
+        for root, known in starts:
+            scales = graph.spread(known)
+            tries.append((*_Search(graph, scales, component, root, work).run(), scales))
+        found.append(min(tries, key=lambda one: one[0]))
+    found.sort(key=lambda one: one[0])
     permutations: list[list[int]] = [[] for _ in network.architecture[1:-1]]
     factors: list[list[Any]] = [[] for _ in permutations]
-    for node in order:
-        level = graph.layer[node]
-        permutations[level].append(node - graph.first[level])
-        factors[level].append(rationals.to_fraction(scales[node]))
+    for _, order, scales in found:
+        for node in order:
+            level = graph.layer[node]
+            permutations[level].append(node - graph.first[level])
+            factors[level].append(rationals.to_fraction(scales[node]))
     symmetry = Symmetry(tuple(map(tuple, permutations)), tuple(map(tuple, factors)))
     return CanonicalForm(symmetry.apply(network), symmetry)
 
@@ -189,12 +190,11 @@ class _Graph:
             nearest = found
         return result
 
-    def components(self, nodes: Iterable[Node]) -> list[list[Node]]:
-        """What paths join among the given nodes (a union of components), each part in the order of its nodes."""
-        left, result = dict.fromkeys(nodes), []
+    def components(self) -> list[list[Node]]:
+        """What paths join without the ground, each part in the order of its nodes."""
+        left, result = dict.fromkeys(range(self.size)), []
         while left:
-            start = next(iter(left))
-            part = sorted(self.spread({start: fmpq(1)}))
+            part = sorted(self.spread({next(iter(left)): fmpq(1)}))
             for node in part:
                 del left[node]
             result.append(part)
@@ -203,6 +203,7 @@ class _Graph:
 
 @dataclass(frozen=True, slots=True)
 class _Leaf:
+    traces: tuple[Any, ...]
     form: tuple[Any, ...]
     order: list[Node]
     path: Path
@@ -238,10 +239,12 @@ class _Search:
         self.automorphisms: list[dict[Node, Node]] = []
 
     def run(self) -> tuple[tuple[Any, ...], list[Node]]:
-        """The least form over all orders that refinement leaves, and the neurons in such an order."""
+        """The form of least traces, then least itself, over all orders that refinement leaves, and the neurons in such
+        an order.
+        """
         colours, _ = self._refined(_ranked(self.ground))
-        if len(set(colours.values())) == len(colours):
-            self._leaf(colours, ())
+        if _discrete(colours):
+            self._leaf(colours, (), ())
         else:
             self._search(colours)
         assert self.best is not None  # every descent ends in a leaf
@@ -249,36 +252,25 @@ class _Search:
 
     def _search(self, colours: Colours) -> None:
         """Depth first, with a stack: a path is as long as there are ties to break."""
-        stack = [((), iter(self._children(colours)), list[Node]())]
+        stack: list[_Frame] = [_Frame(colours, (), ())]
         while stack:
-            path, children, done = stack[-1]
-            following = next(children, None)
-            if following is None:
+            here = stack[-1]
+            if not here.left:
                 stack.pop()
                 continue
-            node, child = following
-            if done and self._superfluous(node, done, path):
+            node = here.left.pop()
+            if here.done and self._superfluous(node, here):
                 continue
-            done.append(node)
-            deeper: Any = (*path, node)
-            if len(set(child.values())) == len(child):
+            here.done.append(node)
+            child, trace = self._refined({v: 2 * c - (v == node) for v, c in here.colours.items()})
+            path, traces = (*here.path, node), (*here.traces, trace)
+            if self.best is not None and traces > self.best.traces[: len(traces)]:
+                continue
+            if _discrete(child):
                 # an automorphism makes the rest of the branch an image of one that has been seen
-                del stack[self._leaf(child, deeper) + 1 :]
+                del stack[self._leaf(child, path, traces) + 1 :]
             else:
-                stack.append((deeper, iter(self._children(child)), []))
-
-    def _children(self, colours: Colours) -> list[tuple[Node, Colours]]:
-        """Each neuron of one tie put before the others of it, colours refined: those with the least trace."""
-        cells: dict[int, list[Node]] = defaultdict(list)
-        for node, colour in colours.items():
-            cells[colour].append(node)
-        _, tied = min((len(cell), colour) for colour, cell in cells.items() if len(cell) > 1)
-        children = []
-        for node in cells[tied]:
-            refined, trace = self._refined({v: 2 * c - (v == node) for v, c in colours.items()})
-            children.append((trace, node, refined))
-        least = min(trace for trace, _, _ in children)
-        return [(node, refined) for trace, node, refined in children if trace == least]
+                stack.append(_Frame(child, path, traces))
 
     def _refined(self, colours: Colours) -> tuple[Colours, list[Any]]:
         """Colours split until neurons of one colour have the same weights to and from each colour; and a trace of the
@@ -304,12 +296,12 @@ class _Search:
             count = found
         return colours, trace
 
-    def _leaf(self, colours: Colours, path: Path) -> int:
+    def _leaf(self, colours: Colours, path: Path, traces: tuple[Any, ...]) -> int:
         """Note an order; returns the depth at which to go on."""
         order = sorted(colours, key=colours.__getitem__)
         place = {node: k for k, node in enumerate(order)}
         form = tuple((self.ground[v], sorted((place[u], w) for u, w in self.into[v])) for v in order)
-        leaf = _Leaf(form, order, path)
+        leaf = _Leaf(traces, form, order, path)
         if self.first is None or self.best is None:
             self.first = self.best = leaf
             return len(path)
@@ -317,20 +309,37 @@ class _Search:
             if form == known.form:
                 self.automorphisms.append(dict(zip(known.order, order, strict=True)))
                 return next(k for k, (a, b) in enumerate(zip(path, known.path, strict=False)) if a != b)
-        if form < self.best.form:
+        if (traces, form) < (self.best.traces, self.best.form):
             self.best = leaf
         return len(path)
 
-    def _superfluous(self, node: Node, done: list[Node], path: Path) -> bool:
+    def _superfluous(self, node: Node, here: _Frame) -> bool:
         """Whether an automorphism that fixes the path maps a neuron that has been tried to this one."""
-        fixing = [g for g in self.automorphisms if all(g[v] == v for v in path)]
-        seen, queue = set(done), list(done)
+        fixing = [g for g in self.automorphisms if all(g[v] == v for v in here.path)]
+        seen, queue = set(here.done), list(here.done)
         for v in queue:
             for g in fixing:
                 if g[v] not in seen:
                     seen.add(g[v])
                     queue.append(g[v])
         return node in seen
+
+
+class _Frame:
+    """A refined colouring below a path of broken ties, and the neurons of the tie to break next."""
+
+    def __init__(self, colours: Colours, path: Path, traces: tuple[Any, ...]) -> None:
+        self.colours, self.path, self.traces = colours, path, traces
+        cells: dict[int, list[Node]] = defaultdict(list)
+        for node, colour in colours.items():
+            cells[colour].append(node)
+        _, tied = min((len(cell), colour) for colour, cell in cells.items() if len(cell) > 1)
+        self.left = cells[tied]
+        self.done: list[Node] = []
+
+
+def _discrete(colours: Colours) -> bool:
+    return len(set(colours.values())) == len(colours)
 
 
 def _ranked(keys: Mapping[Node, Any]) -> Colours:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Vector = tuple[Fraction, ...]
 Method = Literal["identical parameters", "symmetry", "sample point", "common refinement"]
 
-_STEPS = 2000  # refinements spent on a symmetry before the cells are walked
+_STEPS = 1000  # refinements spent on a symmetry before the cells are walked
 _SAMPLES = 40
 
 
