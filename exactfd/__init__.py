@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from exactfd.plot import plot_complex
     from exactfd.rationals import to_fractions, to_numpy, to_sympy
     from exactfd.symbolic import SymbolicCell, symbolic_cell
+    from exactfd.symmetry.canonical import CanonicalForm, canonical_form, equivalence
+    from exactfd.symmetry.equality import EqualityResult, compare_functions, difference_maps
     from exactfd.symmetry.explanation import Explanation, Mechanism, explain
+    from exactfd.symmetry.group import Symmetry
 
 __version__ = "0.1.0"
 
@@ -67,6 +70,13 @@ _HOME = {
     "batch_functional_dimension": "exactfd.batches",
     "DimensionResult": "exactfd.dimension",
     "BatchResult": "exactfd.batches",
+    "Symmetry": "exactfd.symmetry.group",
+    "canonical_form": "exactfd.symmetry.canonical",
+    "CanonicalForm": "exactfd.symmetry.canonical",
+    "equivalence": "exactfd.symmetry.canonical",
+    "compare_functions": "exactfd.symmetry.equality",
+    "EqualityResult": "exactfd.symmetry.equality",
+    "difference_maps": "exactfd.symmetry.equality",
     "plot_complex": "exactfd.plot",
     "explain": "exactfd.symmetry.explanation",
     "Explanation": "exactfd.symmetry.explanation",
@@ -112,6 +122,13 @@ __all__ = [
     "batch_functional_dimension",
     "DimensionResult",
     "BatchResult",
+    "Symmetry",
+    "canonical_form",
+    "CanonicalForm",
+    "equivalence",
+    "compare_functions",
+    "EqualityResult",
+    "difference_maps",
     "plot_complex",
     "explain",
     "Explanation",

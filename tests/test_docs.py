@@ -91,6 +91,7 @@ JSON_ANSWERS = {
     "rank": [
         "examples/glmw_example_1-1.json --points examples/points/glmw_example_1-1_batch_3.json --certificate c.json"
     ],
+    "equal": ["examples/hidden_family_t_2.json examples/hidden_family_t_1-3.json --certificate c.json"],
     "verify": ["c.json"],
     "explain": ["examples/iris_4-6-6-3.json", "examples/iris_4-6-6-3.json --max-cells 20"],
     "plot": ["examples/diamond.json -o a.svg", "examples/diamond.json -o b.svg --max-cells 2"],

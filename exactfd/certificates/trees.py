@@ -14,7 +14,7 @@ from exactfd.budget import Budget, Progress
 from exactfd.certificates.document import texts
 from exactfd.errors import InternalError
 from exactfd.geometry.programs import Infeasible, Row, solve
-from exactfd.geometry.splitting import TreeNode
+from exactfd.geometry.trees import TreeNode
 from exactfd.network import Network
 
 _WALL = {"lower": "lo", "upper": "hi"}

@@ -15,7 +15,7 @@ from exactfd.cli.options import debug_option, debug_wanted
 from exactfd.cli.output import silence_stdout
 
 #: Each is a module of this room with a click command named ``command``.
-COMMANDS = ("info", "cells", "dim", "rank", "verify", "explain", "plot")
+COMMANDS = ("info", "cells", "dim", "rank", "equal", "verify", "explain", "plot")
 
 
 class Commands(click.Group):
@@ -90,8 +90,8 @@ def commands() -> None:
 
     NET is a network file: .json, .npz, .pt, .safetensors or .onnx; "-" reads JSON from standard input.
 
-    Exit codes: 0 answered, 2 usage, 3 malformed input, 4 a budget ran out (what was proved is still printed),
-    130 interrupted.
+    Exit codes: 0 answered, 1 answered and false (equal, verify), 2 usage, 3 malformed input, 4 a budget ran out (what
+    was proved is still printed), 130 interrupted.
     """
 
 

@@ -125,6 +125,15 @@ class Source:
         return None if self.round_to is None else str(self.round_to)
 
 
+_round_option = click.option(
+    "--round",
+    "round_to",
+    type=step,
+    metavar="STEP",
+    help="Round every parameter to a multiple of STEP (2^-20, 1/10000). Default: every number exactly.",
+)
+
+
 def network_options(function: F) -> F:
     """``NET --output-activation --round``, passed on as ``source``."""
 
@@ -134,18 +143,39 @@ def network_options(function: F) -> F:
         type=click.Choice(["identity", "relu"]),
         help="Activation of the output layer, instead of what the file says.",
     )
-    @click.option(
-        "--round",
-        "round_to",
-        type=step,
-        metavar="STEP",
-        help="Round every parameter to a multiple of STEP (2^-20, 1/10000). Default: every number exactly.",
-    )
+    @_round_option
     @functools.wraps(function)
     def wrapped(*args: Any, net: str, output_activation: Any, round_to: Fraction | None, **others: Any) -> Any:
         return function(*args, source=Source(net, output_activation, round_to), **others)
 
     return wrapped  # type: ignore[return-value]  # click hands over keyword arguments only
+
+
+def pair_options(function: F) -> F:
+    """``A B --output-activation --round``, passed on as ``sources``, a pair."""
+
+    @click.argument("first", metavar="A")
+    @click.argument("second", metavar="B")
+    @click.option(
+        "--output-activation",
+        type=click.Choice(["identity", "relu"]),
+        multiple=True,
+        help="Activation of the output layer, instead of what the files say; give it twice for A and B apart.",
+    )
+    @_round_option
+    @functools.wraps(function)
+    def wrapped(
+        *args: Any, first: str, second: str, output_activation: Any, round_to: Fraction | None, **others: Any
+    ) -> Any:
+        if first == second == "-":
+            raise click.UsageError("standard input holds one network; name a file for the other")
+        if len(output_activation) > 2:
+            raise click.UsageError("--output-activation is given once for both networks, or twice for A and B")
+        activations = (*output_activation, *output_activation, None, None)[:2]
+        pair = tuple(Source(net, said, round_to) for net, said in zip((first, second), activations, strict=True))
+        return function(*args, sources=pair, **others)
+
+    return wrapped  # type: ignore[return-value]  # as in network_options
 
 
 def limit_options(function: F) -> F:

@@ -24,41 +24,10 @@ from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import BudgetExceeded, ShapeError
 from exactfd.geometry.box import Box, parse_box
+from exactfd.geometry.parallel import Direction, ParallelRows, direction_of
 from exactfd.geometry.programs import Infeasible, Point, Program, Row, scaled_floats
+from exactfd.geometry.trees import Key, Refutation, TreeNode
 from exactfd.network import Network
-
-#: What a row of a linear program stands for: ``("neuron", flat index)``, ``("lower", j)`` or ``("upper", j)`` (walls).
-Key = tuple[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Refutation:
-    """Why a label cannot occur: multipliers of the conditions on the path and of the refuted one (the last key).
-
-    The condition of neuron ``k`` with label ``s = +1`` or ``-1`` is ``s z_k(x) > 0`` and with label 0 it is
-    ``z_k(x) = 0``, where ``z_k`` is its pre-activation as an affine function on the node; those of the walls are
-    ``x_j - lo_j > 0`` and ``hi_j - x_j > 0``. ``multipliers`` refers to these; ``evidence`` to the same conditions
-    times positive integers, and checks itself.
-    """
-
-    multipliers: dict[Key, int]
-    evidence: Infeasible
-
-
-@dataclass(slots=True)
-class TreeNode:
-    """One node of a splitting tree; at a leaf ``neuron`` is None and ``point`` is strictly inside the cell.
-
-    ``children`` and ``refutations`` together hold all three labels, but for the label 0 of a neuron that is not
-    constant on the node (no ``n_0``-dimensional cell has it) and the labels +1 and -1 of one that is
-    ``identically_zero`` (nothing to prove).
-    """
-
-    neuron: int | None = None
-    identically_zero: bool = False
-    children: dict[int, TreeNode] = field(default_factory=dict)
-    refutations: dict[int, Refutation] = field(default_factory=dict)
-    point: tuple[Fraction, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,21 +140,31 @@ def iterate_cells(
     return _Walk([network], box, None).cells(budget, progress)
 
 
-def common_refinement(
-    networks: Sequence[Network], *, box: Any = None, budget: Budget | None = None, progress: Progress = silent
-) -> TreeNode:
-    """Splitting tree of several networks on the same inputs, neurons of the first one first.
+def iterate_refinement(
+    networks: Sequence[Network],
+    *,
+    box: Any = None,
+    budget: Budget | None = None,
+    progress: Progress = silent,
+    root: TreeNode | None = None,
+) -> Iterator[tuple[tuple[int, ...], tuple[Fraction, ...]]]:
+    """Common refinement of several networks on the same inputs: the ``n_0``-dimensional sets on which every one of them
+    is affine, one at a time, as ``(labels of all networks in turn, point strictly inside)``.
 
-    Its leaves are the ``n_0``-dimensional sets on which every one of the networks is affine. Raises ``ShapeError``
-    where the numbers of inputs differ, ``BudgetExceeded`` when a limit runs out.
+    ``root`` becomes the splitting tree, neurons of the first network first, when the iterator is exhausted; without it
+    memory is one path of the tree. Raises ``ShapeError`` where the numbers of inputs differ, else as
+    :func:`iterate_cells`.
+
+    Source: as there; ternary tuples of several networks side by side are those of one wider network.
+
+    >>> hinge, line = Network([([[1]], [0]), ([[1]], [0])]), Network([([[1]], [0])])
+    >>> sorted(labels for labels, _ in iterate_refinement([hinge, line]))
+    [(-1,), (1,)]
     """
     sizes = {network.input_dimension for network in networks}
     if len(sizes) != 1:
         raise ShapeError(f"networks to refine together have the same number of inputs, found {sorted(sizes)}")
-    root = TreeNode()
-    for _ in _Walk(networks, box, root).cells(budget, progress):
-        pass
-    return root
+    return _Walk(networks, box, root).cells(budget, progress)
 
 
 def _sorted_cells(
@@ -210,6 +189,7 @@ class _Layer:
     scale: Any
     floats: list[list[float]]
     flat: list[bool]  # whether the gradient is zero
+    directions: dict[int, Direction] = field(default_factory=dict)  # of the gradients that have been needed
     # Neurons of constant sign on a part of the path: their sign, how many rows of the program make up that part, and
     # the refutation of the other sign. Branches of one region share the layer, and most of these answers.
     settled: dict[int, tuple[int, int, Refutation]] = field(default_factory=dict)
@@ -241,6 +221,7 @@ class _Walk:
         self.dimension = networks[0].input_dimension
         self.program = Program(self.dimension)
         self.keys: list[tuple[Key, Any]] = []  # of the rows on the program, with their integer scales
+        self.parallel = ParallelRows()  # the same rows by direction
         self.root = root
         self.matrices = [
             (*_integer_matrix(network, number + 1), number == 0)
@@ -257,13 +238,24 @@ class _Walk:
         for j, (low, high) in enumerate(zip(lo, hi, strict=True)):
             unit = [fmpz(int(j == k)) for k in range(self.dimension)]
             # an n_0-dimensional cell meets the closed box in dimension n_0 iff it meets the open one
-            self._push(Row(tuple(low.q * u for u in unit), -low.p), ("lower", j), low.q)
-            self._push(Row(tuple(-high.q * u for u in unit), high.p), ("upper", j), high.q)
+            for row, key, scale in (
+                (Row(tuple(low.q * u for u in unit), -low.p), ("lower", j), low.q),
+                (Row(tuple(-high.q * u for u in unit), high.p), ("upper", j), high.q),
+            ):
+                self._push(row, key, scale, direction_of(row.coefficients))
         self.start = Point.of((low + high) / 2 for low, high in zip(lo, hi, strict=True))
 
-    def _push(self, row: Row, key: Key, scale: Any, floats: Sequence[float] | None = None) -> None:
+    def _push(
+        self, row: Row, key: Key, scale: Any, direction: Direction, floats: Sequence[float] | None = None
+    ) -> None:
         self.program.push(row, floats)
+        self.parallel.push(row, direction)
         self.keys.append((key, scale))
+
+    def _truncate(self, count: int) -> None:
+        self.program.truncate(count)
+        self.parallel.truncate(count)
+        del self.keys[count:]
 
     # ------------------------------------------------------------------ the walk
 
@@ -334,8 +326,7 @@ class _Walk:
             if not pending:
                 return
             branch = pending.pop()
-            self.program.truncate(branch.count)
-            del self.keys[branch.count :]
+            self._truncate(branch.count)
             branch.layer.settled = {k: known for k, known in branch.layer.settled.items() if known[1] <= branch.count}
             layer, point, basis, node = branch.layer, branch.point, branch.basis, branch.node
             self._push_neuron(layer, branch.neuron - layer.first, branch.sign)
@@ -358,15 +349,14 @@ class _Walk:
             return 0, self._nudged(layer, place, point, -1), basis, basis
         count = len(self.keys)
         self._push_neuron(layer, place, -label)
-        answer = self.program.solve(basis)
+        answer = self.parallel.contradiction() or self.program.solve(basis)
         if isinstance(answer, Infeasible):
             refutation = self._refutation(answer)
             reach = max((index + 1 for index in answer.indices if index < count), default=0)
             layer.settled[place] = label, reach, refutation
             if node is not None:
                 node.refutations[-label] = refutation
-        self.program.truncate(count)
-        del self.keys[count:]
+        self._truncate(count)
         if isinstance(answer, Infeasible):
             return label, None, basis, basis
         after = self.program.basis
@@ -412,9 +402,13 @@ class _Walk:
 
     def _push_neuron(self, layer: _Layer, place: int, sign: int) -> None:
         exact, floats = layer.rows[place], layer.floats[place]
+        direction = layer.directions.get(place)
+        if direction is None:
+            direction = layer.directions[place] = direction_of(exact[:-1])
         if sign < 0:
             exact, floats = [-entry for entry in exact], [-entry for entry in floats]
-        self._push(Row(tuple(exact[:-1]), exact[-1]), ("neuron", layer.first + place), layer.scale, floats)
+            direction = (direction[1], direction[0], direction[2])
+        self._push(Row(tuple(exact[:-1]), exact[-1]), ("neuron", layer.first + place), layer.scale, direction, floats)
 
     # ------------------------------------------------------------------ evidence
 

@@ -1,1 +1,1 @@
-"""Symmetries of parameters, canonical forms, and equality of functions."""
+"""Symmetries of parameters, hidden symmetries, fibers, and equality of functions."""
