@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from exactfd.symmetry.canonical import CanonicalForm, canonical_form, equivalence
     from exactfd.symmetry.equality import EqualityResult, compare_functions, difference_maps
     from exactfd.symmetry.explanation import Explanation, Mechanism, explain
+    from exactfd.symmetry.fiber import FiberPoint, FiberWalk, move, walk_fiber
     from exactfd.symmetry.group import Symmetry
 
 __version__ = "0.1.0"
@@ -81,6 +82,10 @@ _HOME = {
     "explain": "exactfd.symmetry.explanation",
     "Explanation": "exactfd.symmetry.explanation",
     "Mechanism": "exactfd.symmetry.explanation",
+    "walk_fiber": "exactfd.symmetry.fiber",
+    "move": "exactfd.symmetry.fiber",
+    "FiberWalk": "exactfd.symmetry.fiber",
+    "FiberPoint": "exactfd.symmetry.fiber",
     "batch_certificate": "exactfd.certificates",
     "dimension_certificate": "exactfd.certificates",
     "f_vector_certificate": "exactfd.certificates",
@@ -133,6 +138,10 @@ __all__ = [
     "explain",
     "Explanation",
     "Mechanism",
+    "walk_fiber",
+    "move",
+    "FiberWalk",
+    "FiberPoint",
     "batch_certificate",
     "dimension_certificate",
     "f_vector_certificate",

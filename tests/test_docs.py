@@ -94,6 +94,7 @@ JSON_ANSWERS = {
     "equal": ["examples/hidden_family_t_2.json examples/hidden_family_t_1-3.json --certificate c.json"],
     "verify": ["c.json"],
     "explain": ["examples/iris_4-6-6-3.json", "examples/iris_4-6-6-3.json --max-cells 20"],
+    "fiber": ["examples/hidden_family_t_2.json --steps 2 --save walk"],
     "plot": ["examples/diamond.json -o a.svg", "examples/diamond.json -o b.svg --max-cells 2"],
 }
 

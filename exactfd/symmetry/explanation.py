@@ -193,7 +193,7 @@ def explain(
     >>> dead = Network([([[1, 0], [0, 1]], [0, 0]), ([[-1, -1], [1, 1]], [-1, 1]), ([[1, 1]], [0])])
     >>> found = explain(dead)
     >>> found.deficit, [(m.kind, m.neurons, m.dimension) for m in found.mechanisms]
-    (5, [('never_active', ((1, 0),), 3), ('always_active', ((1, 1),), 1), ...])
+    (4, [('never_active', ((1, 0),), 3), ('always_active', ((1, 1),), 1)])
     """
     result = (
         network

@@ -42,8 +42,11 @@ def test_an_activation_that_nobody_says(answer, run, examples, tmp_path):
     assert answer("info", path)["output_activation_assumed"] is True
     assert "assumed" in run("info", path).stdout.splitlines()[-1]
     assert "--output-activation" in run("info", path).stdout.splitlines()[-1]
-    for arguments in ((path, "--output-activation", "relu"), (path, "--output-activation", "identity"),
-                      (examples / "diamond.json",)):
+    for arguments in (
+        (path, "--output-activation", "relu"),
+        (path, "--output-activation", "identity"),
+        (examples / "diamond.json",),
+    ):
         assert answer("info", *arguments)["output_activation_assumed"] is False
         assert "assumed" not in run("info", *arguments).stdout
 
