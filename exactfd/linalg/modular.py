@@ -20,6 +20,7 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 LIMIT = 2**23
 _BLOCK = 256  # rows eliminated together
 _PIECES = 1 << 20  # entries of a table of pieces that is held as floats at once
+_FEW = 100  # numbers that are inverted one by one
 _CHUNK = 256  # inner terms of one exact product: 256 (2^22 + 2)^2 < 2^53
 
 
@@ -58,6 +59,9 @@ def multiply(left: FloatArray, right: FloatArray, prime: int) -> FloatArray:
 
 def inverses(values: FloatArray, prime: int) -> FloatArray:
     """Inverses of nonzero residues, as :func:`reduce` gives them."""
+    if values.size <= _FEW:  # one by one is faster then
+        few = [pow(int(value), -1, prime) for value in values.reshape(-1).tolist()]
+        return reduce(np.array(few, dtype=np.float64).reshape(values.shape), prime)
     result, power, exponent = np.ones_like(values), values, prime - 2
     while exponent:  # Fermat
         if exponent & 1:
