@@ -71,6 +71,5 @@ def related(first: Layers, second: Layers) -> bool:
         return False
     hidden = architecture(first)[1:-1]
     ones = [[Fraction(1)] * n for n in hidden]
-    return any(
-        scales_exist(image(first, orders, ones), second) for orders in product(*(permutations(range(n)) for n in hidden))
-    )
+    choices = product(*(permutations(range(n)) for n in hidden))
+    return any(scales_exist(image(first, orders, ones), second) for orders in choices)
