@@ -186,6 +186,48 @@ def test_the_product_around_a_cycle_is_an_invariant():
         assert equivalence(twisted, scrambled(other, 4)).apply(twisted) == scrambled(other, 4)
 
 
+def squares(*tables):
+    """Graphs of Latin squares side by side (strongly regular: colours see nothing), joined by one neuron."""
+    blocks = []
+    for table in tables:
+        cells = [(i, j, k) for i, row in enumerate(table) for j, k in enumerate(row)]
+        same = [[sum(x == y for x, y in zip(a, b, strict=True)) for b in cells] for a in cells]
+        blocks.append([[{3: 2, 1: 1}.get(count, 0) for count in row] for row in same])
+    size, rows, start = sum(map(len, blocks)), [], 0
+    for block in blocks:
+        rows += [[0] * start + row + [0] * (size - start - len(row)) for row in block]
+        start += len(block)
+    rows.append([1] * size)
+    return Network([([[1]] * size, [0] * size), (rows, [0] * (size + 1)), ([[1] * (size + 1)], [0])])
+
+
+PATH = (4, [(0, 1), (1, 2), (2, 3)])
+TADPOLE = (6, [*cycles(4)[1], (3, 4), (4, 5)])
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        incidence(*PATH, grounded=False),
+        incidence(*TADPOLE, grounded=False),
+        incidence(*TADPOLE, grounded=False, factors=[(k, 1) for k in range(1, 7)]),
+        incidence(*cycles(3, 4, 5, 3), grounded=True),
+        # copies of a neuron, more of one kind than of another that differs in nothing else
+        Network([([[1]] * 3, [0] * 3), ([[1, 1, 0], [0, 0, 1]], [0, 0]), ([[1, 1]], [0])]),
+        Network([([[0]] * 3, [0] * 3), ([[1, 1, 0], [0, 0, 1]], [0, 0]), ([[1, 1]], [0])]),
+        Network([([[1]] * 3, [0] * 3), ([[1, 1, 0], [0, 0, 1], [1, 1, 1]], [0] * 3), ([[1, 1, 1]], [0])]),
+        # cycles of several lengths joined by one neuron: ties whose ways to be broken are not alike
+        Network([([[1]] * 12, [0] * 12), ([*incidence(*cycles(3, 4, 5), grounded=True).to_fractions()[1][0], [1] * 12],
+                 [0] * 13), ([[1] * 13], [0])]),
+        squares([[(i + j) % 4 for j in range(4)] for i in range(4)], [[i ^ j for j in range(4)] for i in range(4)]),
+    ],
+    ids=["path", "tadpole", "weighted", "cycles", "copies-apart", "copies-ungrounded", "copies-joined", "cycles-joined", "squares"],
+)  # fmt: skip
+def test_one_form_whatever_the_order(network):
+    """The search meets its ties in another order each time."""
+    assert len({canonical_form(scrambled(network, seed)).network for seed in range(12)}) == 1
+
+
 def test_many_neurons_alike_take_no_time():
     """No permutation of 64 interchangeable neurons, or parts, is tried twice."""
     n = 64
