@@ -221,11 +221,14 @@ TADPOLE = (6, [*cycles(4)[1], (3, 4), (4, 5)])
                  [0] * 13), ([[1] * 13], [0])]),
         squares([[(i + j) % 4 for j in range(4)] for i in range(4)], [[i ^ j for j in range(4)] for i in range(4)]),
     ],
-    ids=["path", "tadpole", "weighted", "cycles", "copies-apart", "copies-ungrounded", "copies-joined", "cycles-joined", "squares"],
+    ids=[
+        *("path", "tadpole", "weighted", "cycles", "copies-apart", "copies-ungrounded", "copies-joined"),
+        *("cycles-joined", "squares"),
+    ],
 )  # fmt: skip
 def test_one_form_whatever_the_order(network):
     """The search meets its ties in another order each time."""
-    assert len({canonical_form(scrambled(network, seed)).network for seed in range(12)}) == 1
+    assert len({canonical_form(scrambled(network, seed)).network for seed in range(8)}) == 1
 
 
 def test_many_neurons_alike_take_no_time():

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from flint import fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ import strategies
 from exactfd import Budget, InputError, Network, Symmetry, compare_functions, difference_maps, equivalence
 from exactfd.check import check_document
 from exactfd.errors import ShapeError
+from exactfd.symmetry import equality
 from oracles import fractions_net, same_function
 from strategies import degenerate_networks, networks, positive_fractions
 
@@ -264,6 +266,23 @@ def test_equal_away_from_the_speck():
     assert_right(compare_functions(SMALL, high, box=((Fraction(1, 3) + 2 * size, -5), (2, 5))), True)
     box = ((Fraction(1, 3), -5), (2, 5))
     assert_right(compare_functions(SMALL, high, box=box), False, box)
+
+
+def test_witnesses_stay_inside_a_box_of_which_little_differs():
+    hinge, zero = Network([([[1]], [0]), ([[1]], [0])]), Network([([[0]], [0])])
+    for k in range(1, 30):
+        box = (Fraction(-1),), (Fraction(k, 7 * 2**200),)
+        result = compare_functions(hinge, zero, box=box)
+        assert_right(result, False, box)
+        assert result.method == "common refinement"
+
+
+def test_a_step_from_a_zero_of_the_difference_stays_in_the_box():
+    one, other = Network([([[1, 0]], [0])]), Network([([[-1, 0]], [0])])
+    box = ((Fraction(-1, 2**90), Fraction(-1)), (Fraction(1, 2**90), Fraction(1)))
+    found = equality._separating(one, other, (Fraction(0), Fraction(0)), fmpz_mat([[2, 0, 0]]), box)
+    assert (found.first, found.second) == (found.point[:1], (-found.point[0],))
+    assert 0 < found.point[0] < box[1][0]
 
 
 def test_a_tiny_difference_everywhere():
