@@ -275,6 +275,10 @@ def test_witnesses_stay_inside_a_box_of_which_little_differs():
         result = compare_functions(hinge, zero, box=box)
         assert_right(result, False, box)
         assert result.method == "common refinement"
+    for bits in range(5, 40):  # the nearest short number is outside
+        low, high = Fraction(6, 10 << bits), Fraction(9, 10 << bits)
+        late = Network([([[1]], [-low]), ([[1]], [0])])
+        assert_right(compare_functions(late, zero, box=(-1, high)), False, ((-1,), (high,)))
 
 
 def test_a_step_from_a_zero_of_the_difference_stays_in_the_box():
