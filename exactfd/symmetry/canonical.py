@@ -223,7 +223,7 @@ class _Search:
         for v in nodes:
             scale = scales[v]
             fixed = *(w * scale for w in graph.fixed[v]), *(w / scale for w in graph.to_outputs[v])
-            ground[v] = (graph.layer[v], v == root, fixed)
+            ground[v] = (graph.layer[v], v == root, fixed)  # a root told apart leaves fewer ties
             self.twins.setdefault((ground[v], tuple(self.into[v]), tuple(self.out[v])), []).append(v)
         kept = {group[0]: group for group in self.twins.values()}
         self.groups = kept
