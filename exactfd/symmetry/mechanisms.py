@@ -101,8 +101,8 @@ def proposals(network: Network, facts: Facts, directions: Directions) -> Iterato
     yield from _never_visible(network, facts)
     yield from _never_together(network, facts, directions)
     yield from _small_images(network, facts, directions)
-    yield from _always_active(network, facts)
     yield from _small_sensitivities(network, facts, directions)
+    yield from _always_active(network, facts)
     yield from _proportional(network, facts, directions)
 
 
