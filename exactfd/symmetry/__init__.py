@@ -1,0 +1,1 @@
+"""Symmetries of the parametrisation: directions and moves of the parameter that leave the function unchanged."""
