@@ -13,18 +13,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq
 
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import InternalError
 from exactfd.geometry.complex import CanonicalComplex, canonical_complex
 from exactfd.geometry.location import locate
+from exactfd.geometry.tables import Indices
 from exactfd.jacobians import ModularNetwork
 from exactfd.linalg import modular
 from exactfd.network import Network
@@ -296,7 +296,7 @@ def _transverse(cells: CanonicalComplex, faces: _Faces, both: list[IntArray], fi
     return all(faces.cross(cell, first, second) for cell in both[top - 2].tolist())
 
 
-def _facets_of(cells: CanonicalComplex, dimension: int, chosen: IntArray) -> IntArray:
+def _facets_of(cells: CanonicalComplex, dimension: int, chosen: IntArray) -> Indices:
     flat, sizes = cells.facets(dimension)
     owner = np.repeat(np.arange(len(sizes)), sizes)
     return flat[np.isin(owner, chosen)]
@@ -343,7 +343,8 @@ def _modular_maps(cells: CanonicalComplex) -> FloatArray:
     for derivative, layer in zip(derivatives, reduced.layers, strict=True):
         offset = modular.reduce(offset + reduced.product(derivative, layer[:, -1:]), reduced.prime)
     rows = np.concatenate([slope, offset], axis=2).reshape(len(labels), -1)
-    return np.mod(rows, reduced.prime)  # one representative for each residue
+    residues: FloatArray = np.mod(rows, reduced.prime)  # one representative for each
+    return residues
 
 
 # --------------------------------------------------------------------------- flips
