@@ -96,20 +96,24 @@ def dead_neuron(rng: random.Random, layers: list[Rows]) -> None:
 
 
 def nearly_equal_neurons(rng: random.Random, layers: list[Rows]) -> None:
-    """Small integers; two rows of a layer differ by a power of two that float64 hardly sees, or does not see."""
+    """Small integers; two rows of a layer differ by a power of two that float64 still holds."""
     small_integers(rng, layers)
     first, second = _two_rows(rng, layers)
     second[:] = first
-    second[rng.randrange(len(second))] += Fraction(1, 2 ** rng.choice((20, 40, 50, 60, 80)))
+    second[rng.randrange(len(second))] += Fraction(1, 2 ** rng.choice((20, 40, 46, 48, 50)))
 
 
 def turnable_signs(rng: random.Random, layers: list[Rows]) -> None:
     """Small integers; each output weighs the last hidden layer so that the linear parts of its neurons cancel.
 
-    The last weights are orthogonal to the columns of the weights before them, where small integers with that property
-    are found; the signs of all neurons of the last hidden layer can then be turned.
+    The rows of the last hidden layer have weights of one sign and a bias of the other, so that each vanishes somewhere
+    on every axis of its inputs. The last weights are orthogonal to the columns of those weights, where small integers
+    with that property are found: the signs of all neurons of the last hidden layer can then be turned.
     """
     small_integers(rng, layers)
+    for row in layers[-2] if len(layers) > 1 else ():
+        sign = rng.choice((1, -1))
+        row[:] = [Fraction(sign * rng.randint(1, 3)) for _ in row[:-1]] + [Fraction(-sign * rng.randint(1, 10))]
     for row in layers[-1]:
         annihilate(layers, row)
 
@@ -147,6 +151,7 @@ def _two_rows(rng: random.Random, layers: list[Rows]) -> tuple[list[Fraction], l
     return rows[first], rows[(first + 1) % len(rows)]
 
 
+TURNABLE = "turnable signs"
 FAMILIES: dict[str, Family] = {
     "small integers": small_integers,
     "integers -1 to 2": integers_from_minus_one_to_two,
@@ -157,10 +162,11 @@ FAMILIES: dict[str, Family] = {
     "parallel neurons": parallel_neurons,
     "dead neuron": dead_neuron,
     "nearly equal neurons": nearly_equal_neurons,
-    "turnable signs": turnable_signs,
+    TURNABLE: turnable_signs,
 }
 EVERY = "all entries in {-1, 0, 1}"
 MOVE = "local moves"
+TURNABLE_MOVE = "local moves with turnable signs"
 #: What a claim that asks for nothing special is searched in.
 GENERAL = (
     "small integers",
@@ -186,6 +192,13 @@ def local_move(rng: random.Random, network: Network) -> Network:
     for rows, i, j in rng.sample(places, rng.randint(1, min(2, len(places)))):
         value = rows[i][j]
         rows[i][j] = rng.choice((value + 1, value - 1, Fraction(0), -value, 2 * value, value / 2))
+    return network_of(layers, network.output_activation)
+
+
+def _made_turnable(network: Network) -> Network:
+    layers = rows_of(network)
+    for row in layers[-1]:
+        annihilate(layers, row)
     return network_of(layers, network.output_activation)
 
 
@@ -220,8 +233,9 @@ class Candidates:
         while True:
             kind = self._kinds[self._turn % len(self._kinds)]
             self._turn += 1
-            if kind == MOVE and best is not None:
-                return kind, local_move(self._rng, best)
+            if kind in (MOVE, TURNABLE_MOVE) and best is not None:
+                moved = local_move(self._rng, best)
+                return kind, moved if kind == MOVE else _made_turnable(moved)
             if kind == EVERY:
                 network = next(self._every, None)
                 if network is not None:

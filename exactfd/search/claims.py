@@ -14,7 +14,7 @@ from exactfd.dimension import DimensionResult, functional_dimension
 from exactfd.errors import InputError
 from exactfd.geometry.top import top_cells
 from exactfd.network import Network, OutputActivation
-from exactfd.search.candidates import GENERAL
+from exactfd.search.candidates import EVERY, GENERAL, MOVE
 
 Networks = tuple[Network, ...]
 Certify = Callable[[Budget, Progress], list[tuple[str, Certificate]]]
@@ -178,6 +178,7 @@ class WidthOneChain(AttainsUpperBound):
     name = "width-one-chain"
     statement = "dim_fun(theta) = D' at an architecture with one neuron in each hidden layer"
     architecture = (1, 1, 1, 1, 1)
+    kinds = (EVERY, EVERY, EVERY, MOVE, "small rationals", "normal weights")
     fixed = True
 
     def check_architecture(self, architecture: tuple[int, ...]) -> None:

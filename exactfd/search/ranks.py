@@ -12,7 +12,7 @@ from exactfd.certificates import Certificate, batch_certificate
 from exactfd.dimension import functional_dimension
 from exactfd.geometry.labels import is_smooth_tuple
 from exactfd.network import Network
-from exactfd.search.candidates import GENERAL, MOVE
+from exactfd.search.candidates import MOVE
 from exactfd.search.claims import Claim, Networks, Witness, dimension_evidence
 
 #: Normal points are rounded to multiples of this, and are exact from then on.
@@ -85,17 +85,20 @@ class BatchMissesSupremum(_OfBatch):
 class FloatRankWrong(_OfBatch):
     """float64 singular values of the Jacobian (columns scaled to size one) give another rank than the exact one.
 
-    The batch is smooth, the exact rank is proved, and the float rank is that of NumPy's rule for the tolerance.
+    The batch is smooth, the exact rank is proved, the float rank is that of NumPy's rule for the tolerance, and every
+    parameter and coordinate is a float64 exactly: nothing is lost before the computation begins.
     """
 
     name = "float-rank-wrong"
     statement = "the float64 rank of the Jacobian on 2 D' normally distributed points is not the exact rank"
     architecture = (2, 3, 1)
-    kinds = ("nearly equal neurons", *GENERAL)
+    kinds = ("nearly equal neurons", "nearly equal neurons", MOVE, "normal weights")
 
     def confirm(self, networks: Networks, budget: Budget) -> Witness | None:
         """Both ranks."""
         (network,) = networks
+        if any(Fraction(float(value)) != value for value in network.theta()):
+            return None
         points, batch = self._rank(network, budget)
         if batch is None or batch.rank is None or batch.float_agrees is not False:
             return None

@@ -13,7 +13,7 @@ from exactfd.errors import InputError
 from exactfd.geometry.complex import CanonicalComplex, canonical_complex
 from exactfd.network import Network
 from exactfd.rationals import format_rational
-from exactfd.search.candidates import GENERAL, network_of, rows_of
+from exactfd.search.candidates import GENERAL, TURNABLE, TURNABLE_MOVE, network_of, rows_of
 from exactfd.search.claims import Certify, Claim, Networks, Witness, dimension_evidence, needs_hidden_layers
 from exactfd.search.shrink import without_neuron
 from exactfd.symmetry.identifiability import IdentifiabilityResult, identifiability
@@ -115,12 +115,22 @@ class SignsTurned(_OfPairs):
     name = "signs-turned"
     statement = "generic, supertransversal, TPIC and LRA hold, and a second parameter beyond permutation and scaling"
     architecture = (2, 2, 3, 1)
-    kinds = ("turnable signs",)
+    kinds = (TURNABLE, TURNABLE_MOVE, TURNABLE_MOVE, TURNABLE_MOVE)
+    _good: tuple[int, int] | None = None
 
     def examine(self, network: Network, budget: Budget) -> Witness | None:
         """The candidate beside the one with its signs turned."""
+        self._good = None
         found = identifiability(network, budget=budget)
-        return None if found.flips is None else self._with_turned(found, budget)
+        if found.flips is None:
+            return None
+        transverse = sum(pair.transverse for pair in found.pairs)
+        self._good = transverse, sum(value is True for value in found.hypotheses.values())
+        return self._with_turned(found, budget)
+
+    def score(self) -> Any:
+        """How many pairs meet transversely, and how many hypotheses hold."""
+        return self._good
 
     def confirm(self, networks: Networks, budget: Budget) -> Witness | None:
         """As for a candidate: the second network follows from the first."""
@@ -214,7 +224,7 @@ class FacetsDrop(Claim):
 
     name = "facets-drop"
     statement = "the average number of facets of the top cells drops when a neuron is added"
-    architecture = (2, 3, 1)
+    architecture = (2, 3, 2, 1)
     kinds = GENERAL
     _gain: Fraction | None = None
 
