@@ -22,9 +22,7 @@ MOST_PARAMETERS = 20_000
 
 def rows_of(network: Network) -> list[Rows]:
     """The augmented matrices as lists that can be changed."""
-    return [
-        [[*row, b] for row, b in zip(weight, bias, strict=True)] for weight, bias in network.to_fractions()
-    ]
+    return [[[*row, b] for row, b in zip(weight, bias, strict=True)] for weight, bias in network.to_fractions()]
 
 
 def network_of(layers: Sequence[Rows], output_activation: OutputActivation) -> Network:
@@ -119,7 +117,7 @@ def turnable_signs(rng: random.Random, layers: list[Rows]) -> None:
 
 
 def annihilate(layers: list[Rows], row: list[Fraction]) -> None:
-    """Replace the weights of a last row by a vector that annihilates the last hidden layer's weights, if there is one."""
+    """Replace the weights of a last row by small integers that annihilate those of the last hidden layer, if possible."""
     width = len(row) - 1
     if len(layers) < 2 or width > 5:
         return

@@ -11,7 +11,7 @@ from typing import Any
 from exactfd.budget import Budget, Progress
 from exactfd.certificates import Certificate, dimension_certificate
 from exactfd.dimension import DimensionResult, functional_dimension
-from exactfd.errors import InputError
+from exactfd.errors import BudgetExceeded, InputError
 from exactfd.geometry.top import top_cells
 from exactfd.network import Network, OutputActivation
 from exactfd.search.candidates import EVERY, GENERAL, MOVE
@@ -65,6 +65,8 @@ class Claim(ABC):
         Whether the architecture belongs to the claim, so that shrinking leaves no neuron out.
     free
         How many networks the claim is about; further networks of a witness follow from these.
+    hidden_layers, inputs
+        At least so many are needed.
     """
 
     name: str
@@ -74,12 +76,22 @@ class Claim(ABC):
     kinds: Sequence[str] = GENERAL
     fixed: bool = False
     free: int = 1
+    hidden_layers: int = 0
+    inputs: int = 1
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
     def check_architecture(self, architecture: tuple[int, ...]) -> None:
         """Raise ``InputError`` where the claim makes no sense for an architecture."""
+        for found, least, what in (
+            (len(architecture) - 2, self.hidden_layers, "hidden layer"),
+            (architecture[0], self.inputs, "input"),
+        ):
+            if found < least:
+                raise InputError(
+                    f"architecture: {self.name} is about at least {least} {what}{'s' * (least > 1)}, found {architecture}"
+                )
 
     @abstractmethod
     def confirm(self, networks: Networks, budget: Budget) -> Witness | None:
@@ -118,6 +130,19 @@ class Predicate(Claim):
 # --------------------------------------------------------------------------- one network and its functional dimension
 
 
+def proved_dimension(network: Network, budget: Budget) -> DimensionResult:
+    """The functional dimension, proved. Raises ``BudgetExceeded`` where the budget leaves bounds only."""
+    result = functional_dimension(network, budget=budget)
+    require_proof(result)
+    return result
+
+
+def require_proof(result: DimensionResult) -> None:
+    """Raise ``BudgetExceeded`` where a budget has left bounds only."""
+    if result.value is None:
+        raise BudgetExceeded(result.limit or result.method)
+
+
 def dimension_evidence(*results: DimensionResult) -> Certify:
     """Certificates of functional dimensions."""
 
@@ -138,9 +163,10 @@ class _OfDimension(Claim):
     def confirm(self, networks: Networks, budget: Budget) -> Witness | None:
         """Compute the functional dimension; only a proved one counts."""
         (network,) = networks
-        result = functional_dimension(network, budget=budget)
-        self._deficit = None if result.value is None else network.upper_bound - result.value
-        if result.value is None or not self.wanted(result, budget):
+        self._deficit = None
+        result = proved_dimension(network, budget)
+        self._deficit = network.upper_bound - result.lower
+        if not self.wanted(result, budget):
             return None
         return Witness(networks, self.facts(result), dimension_evidence(result))
 
@@ -158,7 +184,7 @@ class AttainsUpperBound(_OfDimension):
 
     name = "attains-upper-bound"
     statement = "dim_fun(theta) = D'"
-    architecture = (2, 2, 2, 1)
+    architecture: tuple[int, ...] = (2, 2, 2, 1)
 
     def wanted(self, result: DimensionResult, budget: Budget) -> bool:
         """The bound is met."""
@@ -195,11 +221,11 @@ class MissesUpperBound(_OfDimension):
 
     name = "misses-upper-bound"
     statement = "dim_fun(theta) < D'"
-    architecture = (2, 2, 2, 1)
+    architecture: tuple[int, ...] = (2, 2, 2, 1)
 
     def wanted(self, result: DimensionResult, budget: Budget) -> bool:
         """A deficit."""
-        return result.value is not None and result.value < result.network.upper_bound
+        return result.upper < result.network.upper_bound
 
     def score(self) -> Any:
         """The deficit."""
@@ -216,10 +242,7 @@ class HiddenSymmetry(MissesUpperBound):
     name = "hidden-symmetry"
     statement = "dim_fun(theta) < D' and the kernel holds more than scalings, though every hidden neuron bends"
     architecture = (1, 2, 1)
-
-    def check_architecture(self, architecture: tuple[int, ...]) -> None:
-        """There are hidden neurons."""
-        needs_hidden_layers(self.name, architecture, 1)
+    hidden_layers = 1
 
     def wanted(self, result: DimensionResult, budget: Budget) -> bool:
         """A hidden direction, and all hidden neurons bend."""
@@ -241,10 +264,3 @@ def _all_linked(network: Network) -> bool:
     incoming = all(any(entry != 0 for entry in row) for rows in weights[:-1] for row in rows)
     outgoing = all(any(entry != 0 for entry in column) for rows in weights[1:] for column in zip(*rows, strict=True))
     return incoming and outgoing
-
-
-def needs_hidden_layers(name: str, architecture: tuple[int, ...], count: int) -> None:
-    """Raise ``InputError`` where an architecture has fewer hidden layers."""
-    if len(architecture) - 2 < count:
-        what = "hidden layer" if count == 1 else "hidden layers"
-        raise InputError(f"architecture: {name} is about at least {count} {what}, found {architecture}")

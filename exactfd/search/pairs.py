@@ -14,7 +14,7 @@ from exactfd.dimension import DimensionResult, functional_dimension
 from exactfd.errors import InputError
 from exactfd.network import Network
 from exactfd.search.candidates import GENERAL, MOVE
-from exactfd.search.claims import Claim, Networks, Witness, dimension_evidence
+from exactfd.search.claims import Claim, Networks, Witness, dimension_evidence, proved_dimension, require_proof
 
 
 class FiberDimension(Claim):
@@ -41,9 +41,7 @@ class FiberDimension(Claim):
     def examine(self, network: Network, budget: Budget) -> Witness | None:
         """Compare with the candidates before that have the same values."""
         key = tuple(network.evaluate(point) for point in _probes(network.input_dimension))
-        value = functional_dimension(network, budget=budget).value
-        if value is None:
-            return None
+        value = proved_dimension(network, budget).lower
         known = self._known[key]
         others = [other for dimension, other in sorted(known.items()) if dimension != value]
         known.setdefault(value, network)
@@ -58,9 +56,9 @@ class FiberDimension(Claim):
         first, second = networks
         if any(first.evaluate(p) != second.evaluate(p) for p in _probes(first.input_dimension)):
             return None
-        results = [functional_dimension(network, budget=budget) for network in networks]
+        results = [proved_dimension(network, budget) for network in networks]
         values = [result.value for result in results]
-        if None in values or values[0] == values[1]:
+        if values[0] == values[1]:
             return None
         equality = function_certificate(first, second, budget=budget)
         if equality.claim["relation"] != "==":
@@ -96,7 +94,7 @@ def along_path(
     budget: Budget | None = None,
     progress: Progress = silent,
 ) -> list[DimensionResult]:
-    """Functional dimension at ``theta_t = (1 - t) theta_0 + t theta_1`` for the given ``t``, the start (``t = 0``) first.
+    """Functional dimension at ``theta_t = (1 - t) theta_0 + t theta_1``: at ``t = 0``, then at the given ``t``.
 
     Each value is proved or a pair of bounds, at these exact rational ``t`` and at no other.
 
@@ -152,16 +150,18 @@ class NotSemicontinuous(Claim):
     def confirm(self, networks: Networks, budget: Budget) -> Witness | None:
         """Compute at all times; a start like everything near it is found out at the first."""
         start, end = networks
-        at_start, first = along_path(start, end, TIMES[-1:], budget=budget)
-        if at_start.value is None or first.value is None or at_start.value == first.value:
+        at_start, closest = along_path(start, end, TIMES[-1:], budget=budget)
+        if at_start.value == closest.value:
             return None
         results = along_path(start, end, budget=budget)
+        for result in results:
+            require_proof(result)
         values = [result.value for result in results]
         if len(set(values[1:])) != 1:
             return None
         facts = {
             "times": ["0", *map(str, TIMES)],
             "functional_dimensions": values,
-            "jump": "up" if at_start.value < first.value else "down",
+            "jump": "up" if at_start.lower < closest.lower else "down",
         }
         return Witness(networks, facts, dimension_evidence(*results))

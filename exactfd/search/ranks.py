@@ -9,11 +9,11 @@ from typing import Any
 from exactfd.batches import BatchResult, batch_functional_dimension
 from exactfd.budget import Budget, Progress
 from exactfd.certificates import Certificate, batch_certificate
-from exactfd.dimension import functional_dimension
+from exactfd.errors import BudgetExceeded
 from exactfd.geometry.labels import is_smooth_tuple
 from exactfd.network import Network
 from exactfd.search.candidates import MOVE
-from exactfd.search.claims import Claim, Networks, Witness, dimension_evidence
+from exactfd.search.claims import Claim, Networks, Witness, dimension_evidence, proved_dimension
 
 #: Normal points are rounded to multiples of this, and are exact from then on.
 STEP = Fraction(1, 256)
@@ -41,7 +41,10 @@ class _OfBatch(Claim):
         points = self.batch(network)
         if len(points) < 2 * network.upper_bound:
             return points, None
-        return points, batch_functional_dimension(network, points, budget=budget)
+        result = batch_functional_dimension(network, points, budget=budget)
+        if result.limit is not None:
+            raise BudgetExceeded(result.limit)
+        return points, result
 
 
 class BatchMissesSupremum(_OfBatch):
@@ -61,12 +64,10 @@ class BatchMissesSupremum(_OfBatch):
         (network,) = networks
         self._gap = None
         points, batch = self._rank(network, budget)
-        if batch is None or batch.rank is None or batch.rank == network.upper_bound:
+        if batch is None or batch.rank == network.upper_bound:
             return None
-        whole = functional_dimension(network, budget=budget)
-        if whole.value is None:
-            return None
-        self._gap = whole.value - batch.rank
+        whole = proved_dimension(network, budget)
+        self._gap = whole.lower - batch.lower
         if self._gap == 0:
             return None
         facts = {"points": len(points), "rank": batch.rank, "functional_dimension": whole.value}
@@ -100,7 +101,7 @@ class FloatRankWrong(_OfBatch):
         if any(Fraction(float(value)) != value for value in network.theta()):
             return None
         points, batch = self._rank(network, budget)
-        if batch is None or batch.rank is None or batch.float_agrees is not False:
+        if batch is None or batch.float_agrees is not False:
             return None
         facts = {"points": len(points), "rank": batch.rank, "float_rank": batch.float_rank}
 

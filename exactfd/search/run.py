@@ -52,6 +52,8 @@ class SearchResult:
         ``"found"``, ``"tries"`` (all were used), ``"limit"`` (a budget ran out) or ``"interrupted"``.
     closest
         Without a find: the candidate that came closest, where the claim says what that means.
+    raised
+        What made a predicate raise while the find was made small, or None.
     notes
         What was left undone.
     """
@@ -69,6 +71,7 @@ class SearchResult:
     skipped: int
     stopped: Stop
     closest: Network | None
+    raised: Network | None
     notes: list[str]
 
     @property
@@ -95,9 +98,7 @@ class SearchResult:
             "network": None if self.network is None else self.network.to_dict(),
             "networks": [network.to_dict() for network in self.networks],
             "facts": self.facts,
-            "points": None
-            if self.points is None
-            else [[format_rational(x) for x in point] for point in self.points],
+            "points": None if self.points is None else [[format_rational(x) for x in point] for point in self.points],
             "searched_architecture": list(self.architecture),
             "seed": self.seed,
             "tried": self.tried,
@@ -150,9 +151,9 @@ def search(
     keep_architecture
         Leave no neuron out when what is found is made small.
     budget
-        Limits; 60 seconds when neither ``tries`` nor a budget is given. Half of the time that is left goes to making a
-        find small; certificates may take up to 10 seconds beyond the limit. A limit on cells or memory passes over
-        candidates that need more.
+        Limits; 60 seconds when neither ``tries`` nor a time limit is given. Half of the time that is left goes to
+        making a find small; certificates may take up to 10 seconds beyond the limit. A limit on cells or memory passes
+        over candidates that need more.
 
     Returns
     -------
@@ -170,15 +171,17 @@ def search(
     Examples
     --------
     >>> result = search("hidden-symmetry", architecture=(1, 2, 1))
-    >>> result.found, result.facts["functional_dimension"], result.facts["upper_bound"], result.certificate.check().valid
-    (True, 4, 5, True)
-    >>> search(lambda net: net.evaluate([1]) == net.evaluate([2]) == (3,), architecture=(1, 1), tries=500).network.theta()
+    >>> result.facts["functional_dimension"], result.facts["upper_bound"], result.certificate.check().valid
+    (4, 5, True)
+    >>> constant = search(lambda net: net.evaluate([1]) == net.evaluate([2]) == (3,), architecture=(1, 1), tries=500)
+    >>> constant.network.theta()
     (Fraction(0, 1), Fraction(3, 1))
     """
     if tries is not None and (not isinstance(tries, int) or isinstance(tries, bool) or tries < 1):
         raise InputError(f"tries: expected a positive integer, found {tries!r}")
-    if budget is None:
-        budget = Budget(time_limit=DEFAULT_TIME if tries is None else None)
+    budget = budget or Budget()
+    if tries is None and budget.time_limit is None:
+        budget = Budget(time_limit=DEFAULT_TIME, max_cells=budget.max_cells, memory_limit=budget.memory_limit)
     wanted = _claim(claim, seed)
     sizes = checked_architecture(wanted.architecture if architecture is None else architecture)
     wanted.check_architecture(sizes)
@@ -186,16 +189,19 @@ def search(
     candidates = Candidates(sizes, activation, wanted.kinds, seed)
     hunt = _Hunt(wanted, candidates, tries, budget, progress)
     notes: list[str] = []
-    witness, certificates = None, []
     try:
         hunt.run()
         if hunt.witness is not None:
             hunt.shrink(keep_architecture, notes)
     except KeyboardInterrupt:
         hunt.stopped = "interrupted"
-    witness = hunt.smallest
+    witness, certificates = hunt.smallest, []
     if witness is not None:
-        certificates = _certificates(witness, budget, progress, notes)
+        try:
+            certificates = _certificates(witness, budget, progress, notes)
+        except KeyboardInterrupt:
+            hunt.stopped = "interrupted"
+            notes.append("no certificate was written: interrupted")
     if candidates.exhausted:
         notes.append(f"{EVERY}: all of them were tried")
     return SearchResult(
@@ -212,6 +218,7 @@ def search(
         skipped=hunt.skipped,
         stopped=hunt.stopped,
         closest=None if witness is not None else hunt.closest,
+        raised=hunt.raised,
         notes=notes,
     )
 
@@ -239,6 +246,7 @@ class _Hunt:
         self.tried: Counter[str] = Counter()
         self.skipped = 0
         self.closest: Network | None = None
+        self.raised: Network | None = None
         self.witness: Witness | None = None
         self.stopped: Stop = "found"
 
@@ -294,7 +302,8 @@ class _Hunt:
         try:
             descent.run(limits)
         except PredicateError as error:
-            notes.append(f"making it smaller ended where {error}, at {error.network!r}")
+            self.raised = error.network
+            notes.append(f"making it smaller ended early: {error}")
             return
         if not descent.finished:
             notes.append("the limit ended the attempts to make it smaller")

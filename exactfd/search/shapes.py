@@ -8,13 +8,12 @@ from typing import Any
 
 from exactfd.budget import Budget, Progress
 from exactfd.certificates import Certificate, f_vector_certificate, function_certificate
-from exactfd.dimension import functional_dimension
 from exactfd.errors import InputError
 from exactfd.geometry.complex import CanonicalComplex, canonical_complex
 from exactfd.network import Network
 from exactfd.rationals import format_rational
 from exactfd.search.candidates import GENERAL, TURNABLE, TURNABLE_MOVE, network_of, rows_of
-from exactfd.search.claims import Certify, Claim, Networks, Witness, dimension_evidence, needs_hidden_layers
+from exactfd.search.claims import Certify, Claim, Networks, Witness, dimension_evidence, proved_dimension
 from exactfd.search.shrink import without_neuron
 from exactfd.symmetry.identifiability import IdentifiabilityResult, identifiability
 
@@ -33,11 +32,8 @@ class _OfPairs(Claim):
 
     architecture = (2, 2, 2, 1)
 
-    def check_architecture(self, architecture: tuple[int, ...]) -> None:
-        """TPIC is empty without two hidden layers, and false with one input."""
-        needs_hidden_layers(self.name, architecture, 2)
-        if architecture[0] < 2:
-            raise InputError(f"architecture: {self.name} is about at least 2 inputs, found {architecture}")
+    hidden_layers = 2  # without, TPIC says nothing
+    inputs = 2  # with one, it is false
 
 
 class FullDimensionWithoutTPIC(_OfPairs):
@@ -52,7 +48,7 @@ class FullDimensionWithoutTPIC(_OfPairs):
     def confirm(self, networks: Networks, budget: Budget) -> Witness | None:
         """The dimension, then the pairs."""
         (network,) = networks
-        result = functional_dimension(network, budget=budget)
+        result = proved_dimension(network, budget)
         if result.value != network.upper_bound:
             return None
         found = identifiability(network, budget=budget)
@@ -218,8 +214,8 @@ class FacetsDrop(Claim):
     """The average number of facets of the ``n_0``-cells drops when a hidden neuron is added.
 
     Facets are ``(n_0 - 1)``-dimensional faces, on all of ``R^{n_0}``, so there are no walls. Each ``(n_0 - 1)``-cell is
-    a facet of exactly two ``n_0``-cells, so the average is ``2 f_{n_0 - 1} / f_{n_0}``, a fraction, and the certificates
-    of the two f-vectors prove it. The first network is the larger one, the second lacks the neuron.
+    a facet of exactly two ``n_0``-cells, so the average is ``2 f_{n_0 - 1} / f_{n_0}``, a fraction, and certificates of
+    the two f-vectors prove it. The first network is the larger one, the second lacks the neuron.
     """
 
     name = "facets-drop"

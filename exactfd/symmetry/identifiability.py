@@ -141,7 +141,8 @@ class IdentifiabilityResult:
 
     def __repr__(self) -> str:
         verdict = "no hidden symmetries" if self.no_hidden_symmetries else "nothing concluded"
-        return f"IdentifiabilityResult(TPIC {_word(self.tpic)} ({len(self.pairs)} pairs), LRA {_word(self.lra)}, {verdict})"
+        pairs = f"{_word(self.tpic)} ({len(self.pairs)} pairs)"
+        return f"IdentifiabilityResult(TPIC {pairs}, LRA {_word(self.lra)}, {verdict})"
 
     def _repr_html_(self) -> str:
         return f"<code>{self!r}</code>"
