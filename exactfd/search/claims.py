@@ -89,9 +89,8 @@ class Claim(ABC):
             (architecture[0], self.inputs, "input"),
         ):
             if found < least:
-                raise InputError(
-                    f"architecture: {self.name} is about at least {least} {what}{'s' * (least > 1)}, found {architecture}"
-                )
+                what += "s" * (least > 1)
+                raise InputError(f"architecture: {self.name} is about at least {least} {what}, found {architecture}")
 
     @abstractmethod
     def confirm(self, networks: Networks, budget: Budget) -> Witness | None:

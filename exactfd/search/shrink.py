@@ -46,10 +46,10 @@ class Descent(Generic[W]):
     Examples
     --------
     >>> net = Network([([[3], [5]], [1, 2]), ([[7, 8]], [0])])
-    >>> descent = Descent((net,), 34, lambda nets: sum(map(int, nets[0].evaluate([1]))) or None)
+    >>> descent = Descent((net,), 84, lambda nets: nets[0].evaluate([1])[0] or None)  # the value at 1 is not zero
     >>> descent.run()
-    >>> [list(map(str, net.theta())) for net in descent.networks]
-    [['0', '0', '0', '1']]
+    >>> [str(entry) for entry in descent.networks[0].theta()], descent.witness
+    (['1', '0', '1', '0'], Fraction(1, 1))
     """
 
     def __init__(
