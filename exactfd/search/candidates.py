@@ -117,7 +117,7 @@ def turnable_signs(rng: random.Random, layers: list[Rows]) -> None:
 
 
 def annihilate(layers: list[Rows], row: list[Fraction]) -> None:
-    """Replace the weights of a last row by integers that annihilate those of the last hidden layer, where that works."""
+    """Replace the weights of a last row by integers that annihilate those of the last hidden layer, if it works."""
     width = len(row) - 1
     if len(layers) < 2 or width > 5:
         return

@@ -12,6 +12,7 @@ from exactfd.budget import Budget, Progress
 from exactfd.certificates import Certificate, dimension_certificate
 from exactfd.dimension import DimensionResult, functional_dimension
 from exactfd.errors import BudgetExceeded, InputError
+from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.top import top_cells
 from exactfd.network import Network, OutputActivation
 from exactfd.search.candidates import EVERY, GENERAL, MOVE
@@ -140,6 +141,13 @@ def require_proof(result: DimensionResult) -> None:
     """Raise ``BudgetExceeded`` where a budget has left bounds only."""
     if result.value is None:
         raise BudgetExceeded(result.limit or result.method)
+
+
+def everywhere_smooth(network: Network, budget: Budget) -> bool:
+    """Whether every point of every ``n_0``-dimensional cell is parametrically smooth: no neuron that reaches the output
+    vanishes on an open set.
+    """
+    return bool(smooth_mask(top_cells(network, budget=budget).labels, network.relu_widths).all())
 
 
 def dimension_evidence(*results: DimensionResult) -> Certify:

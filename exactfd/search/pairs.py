@@ -14,14 +14,23 @@ from exactfd.dimension import DimensionResult, functional_dimension
 from exactfd.errors import InputError
 from exactfd.network import Network
 from exactfd.search.candidates import GENERAL, MOVE
-from exactfd.search.claims import Claim, Networks, Witness, dimension_evidence, proved_dimension, require_proof
+from exactfd.search.claims import (
+    Claim,
+    Networks,
+    Witness,
+    dimension_evidence,
+    everywhere_smooth,
+    proved_dimension,
+    require_proof,
+)
 
 
 class FiberDimension(Claim):
     """Two points of one fiber with different functional dimension.
 
-    Two parameters of one architecture whose functions are equal on all of ``R^{n_0}``, and whose functional dimensions
-    are different; all three facts are proved. Candidates are sorted by their exact values at some fixed rational
+    Two parameters of one architecture whose functions are equal on all of ``R^{n_0}`` and not constant, and whose
+    functional dimensions are different; all of this is proved. Every ``n_0``-cell of both is parametrically smooth, so
+    that no point is left out of either supremum. Candidates are sorted by their exact values at some fixed rational
     points; equal values only suggest equal functions, which are then proved cell by cell.
 
     Source of the question: Grigsby, Lindsey, Meyerhoff, Wu, arXiv 2209.04036, where the functional dimension is shown
@@ -29,7 +38,7 @@ class FiberDimension(Claim):
     """
 
     name = "fiber-dimension"
-    statement = "two parameters with the same function and different functional dimension"
+    statement = "two parameters with the same function, not constant, and different functional dimension"
     architecture = (1, 1, 2, 1)
     kinds = ("integers -1 to 2",)
     free = 2
@@ -40,8 +49,12 @@ class FiberDimension(Claim):
 
     def examine(self, network: Network, budget: Budget) -> Witness | None:
         """Compare with the candidates before that have the same values."""
-        key = tuple(network.evaluate(point) for point in _probes(network.input_dimension))
+        key = tuple(_values(network))
+        if len(set(key)) == 1:
+            return None
         value = proved_dimension(network, budget).lower
+        if not everywhere_smooth(network, budget):
+            return None
         known = self._known[key]
         others = [other for dimension, other in sorted(known.items()) if dimension != value]
         known.setdefault(value, network)
@@ -54,11 +67,12 @@ class FiberDimension(Claim):
     def confirm(self, networks: Networks, budget: Budget) -> Witness | None:
         """Two functional dimensions, and then a proof that the functions are equal."""
         first, second = networks
-        if any(first.evaluate(p) != second.evaluate(p) for p in _probes(first.input_dimension)):
+        values_at_probes = _values(first)
+        if len(set(values_at_probes)) == 1 or values_at_probes != _values(second):
             return None
         results = [proved_dimension(network, budget) for network in networks]
         values = [result.value for result in results]
-        if values[0] == values[1]:
+        if values[0] == values[1] or not all(everywhere_smooth(network, budget) for network in networks):
             return None
         equality = function_certificate(first, second, budget=budget)
         if equality.claim["relation"] != "==":
@@ -69,6 +83,11 @@ class FiberDimension(Claim):
             return [("equality of the two functions", equality), *rest]
 
         return Witness(networks, {"functional_dimensions": values}, certify)
+
+
+def _values(network: Network) -> list[tuple[Fraction, ...]]:
+    """``F`` at the probes: the functions are constant only if these are all equal, and equal only if these are."""
+    return [network.evaluate(point) for point in _probes(network.input_dimension)]
 
 
 def _probes(dimension: int) -> list[list[Fraction]]:
@@ -122,7 +141,7 @@ class NotSemicontinuous(Claim):
 
     The two networks are the ends of ``theta_t = (1 - t) theta_0 + t theta_1``. The functional dimension is proved at
     ``t = 0`` and at ``t = 1/4, 1/16, ..., 1/1024``; a find has one and the same value at all of the latter and another
-    one at 0. Nothing is claimed about other ``t``.
+    one at 0. Every ``n_0``-cell is parametrically smooth at all of them. Nothing is claimed about other ``t``.
 
     A value at 0 *below* the others is a failure of upper semicontinuity if it persists as ``t`` goes to 0. A value
     above them can only be an effect of too large ``t``: the batches that attain ``dim_fun(theta_0)`` stay smooth, and
@@ -154,6 +173,8 @@ class NotSemicontinuous(Claim):
         if at_start.value == closest.value:
             return None
         results = along_path(start, end, budget=budget)
+        if not all(everywhere_smooth(result.network, budget) for result in results):
+            return None
         for result in results:
             require_proof(result)
         values = [result.value for result in results]

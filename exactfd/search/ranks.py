@@ -47,6 +47,12 @@ class _OfBatch(Claim):
         return points, result
 
 
+def _is_float(value: Fraction) -> bool:
+    """Whether float64 holds a number of ordinary size exactly."""
+    p, q = abs(value.numerator), value.denominator
+    return p < 2**53 and q <= 2**1000 and q & (q - 1) == 0
+
+
 class BatchMissesSupremum(_OfBatch):
     """``2 D'`` normally distributed points whose rank is below the functional dimension; both numbers are proved.
 
@@ -98,7 +104,7 @@ class FloatRankWrong(_OfBatch):
     def confirm(self, networks: Networks, budget: Budget) -> Witness | None:
         """Both ranks."""
         (network,) = networks
-        if any(Fraction(float(value)) != value for value in network.theta()):
+        if not all(map(_is_float, network.theta())):
             return None
         points, batch = self._rank(network, budget)
         if batch is None or batch.float_agrees is not False:

@@ -111,7 +111,7 @@ def test_a_predicate_that_raises(run, tmp_path, monkeypatch):
 
 
 def test_a_predicate_that_raises_later(answer, tmp_path, monkeypatch):
-    lines = ["calls = []", "def wanted(net):", "    calls.append(net)", "    if len(calls) == 3:", "        raise OSError"]
+    lines = ("calls = []", "def wanted(net):", "    calls.append(net)", "    if calls[2:]:", "        raise OSError")
     (tmp_path / "wanted.py").write_text("\n".join([*lines, "    return True", ""]))
     monkeypatch.chdir(tmp_path)
     found = answer("search", "wanted.py:wanted")

@@ -38,6 +38,12 @@ def grid(inputs: int):
     return [(x, y) for x in values for y in values]
 
 
+def assert_everywhere_smooth(network: Network) -> None:
+    layers, activation = network.to_fractions(), network.output_activation
+    for cell in ppl_complex.cells(layers, activation):
+        assert cell.dimension < network.input_dimension or fractions_net.is_smooth(layers, activation, cell.labels)
+
+
 def value(network: Network, point):
     return fractions_net.evaluate(network.to_fractions(), network.output_activation, point)
 
@@ -89,8 +95,11 @@ def test_a_fiber_on_which_the_functional_dimension_varies():
     first, second = result.networks
     assert first.architecture == second.architecture == (1, 1, 2, 1)
     assert all(value(first, point) == value(second, point) for point in grid(1))
+    assert len({tuple(value(first, point)) for point in grid(1)}) > 1
     assert [dimension(first), dimension(second)] == result.facts["functional_dimensions"]
     assert dimension(first) != dimension(second)
+    assert_everywhere_smooth(first)
+    assert_everywhere_smooth(second)
     assert result.certificate.claim["relation"] == "=="
 
 
@@ -132,6 +141,7 @@ def test_a_jump_along_a_path():
     values = []
     for t in times:
         theta = [(1 - t) * a + t * b for a, b in zip(start.theta(), end.theta(), strict=True)]
+        assert_everywhere_smooth(Network.from_theta(start.architecture, theta))
         values.append(dimension(Network.from_theta(start.architecture, theta)))
     assert values == result.facts["functional_dimensions"]
     assert values[0] < values[1] == values[-1]
@@ -264,10 +274,11 @@ def test_related_tries_all_permutations_and_scales():
     order = [2, 0, 1]
     scale = [Fraction(2), Fraction(1, 3), Fraction(5)]
     (w1, b1), (w2, b2), (w3, b3) = net.to_fractions()
+    moves = list(zip(order, scale, strict=True))
     moved = Network(
         [
-            ([[x * s for x in w1[i]] for i, s in zip(order, scale, strict=True)], [b1[i] * s for i, s in zip(order, scale, strict=True)]),
-            ([[row[i] / s for i, s in zip(order, scale, strict=True)] for row in w2[::-1]], b2[::-1]),
+            ([[x * s for x in w1[i]] for i, s in moves], [b1[i] * s for i, s in moves]),
+            ([[row[i] / s for i, s in moves] for row in w2[::-1]], b2[::-1]),
             ([w3[0][::-1]], b3),
         ]
     )

@@ -236,9 +236,9 @@ def test_where_the_verdict_is_given_nothing_is_lost():
     """A necessary condition, computed without TPIC or LRA: the functional dimension is the bound."""
     given = [GOOD]
     for _, network in degenerate_networks(3, 25 * len(KINDS)):
-        if 2 <= network.input_dimension <= 3 and network.hidden_neurons <= 6:
-            if identifiability(network).no_hidden_symmetries:
-                given.append(network)
+        small = 2 <= network.input_dimension <= 3 and network.hidden_neurons <= 6
+        if small and identifiability(network).no_hidden_symmetries:
+            given.append(network)
     assert len(given) > 3
     for network in given:
         layers = network.to_fractions()
