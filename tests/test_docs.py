@@ -91,6 +91,8 @@ JSON_ANSWERS = {
     "rank": [
         "examples/glmw_example_1-1.json --points examples/points/glmw_example_1-1_batch_3.json --certificate c.json"
     ],
+    "identifiability": ["examples/two_layer_corner.json", "examples/two_layer_corner.json --max-cells 3"],
+    "search": ["--list", "hidden-symmetry --save h.json"],
     "verify": ["c.json"],
     "plot": ["examples/diamond.json -o a.svg", "examples/diamond.json -o b.svg --max-cells 2"],
 }
