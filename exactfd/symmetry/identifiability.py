@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
@@ -26,7 +26,7 @@ from exactfd.geometry.complex import CanonicalComplex, canonical_complex
 from exactfd.geometry.location import locate
 from exactfd.geometry.tables import Indices
 from exactfd.jacobians import ModularNetwork
-from exactfd.linalg import modular
+from exactfd.linalg import exact, modular
 from exactfd.network import Network
 
 Point = tuple[Fraction, ...]
@@ -34,7 +34,8 @@ BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
-#: Layers wider than this are not searched for subsets of neurons that could be flipped: 2^20 sums.
+#: Layers wider than this are not searched for subsets of neurons that could be flipped (2^20 sums): they have none
+#: where the linear parts of their neurons are independent, and else the question stays open.
 MAX_FLIPS = 20
 
 
@@ -355,23 +356,28 @@ def _flips(network: Network) -> tuple[bool, tuple[int, tuple[int, ...]] | None]:
     """Whether the question was decided, and a set of neurons of a hidden layer that can be flipped."""
     decided = True
     for layer in range(1, network.depth):
-        if network.architecture[layer] > MAX_FLIPS:
-            decided = False
+        terms = _linear_parts(network, layer)
+        if network.architecture[layer] > MAX_FLIPS:  # independent terms have no vanishing sum
+            decided &= exact.rank(fmpq_mat(terms)) == len(terms)
             continue
-        found = _flip_of_layer(network, layer)
+        found = _flip_of_layer(terms)
         if found is not None:
             return True, (layer, found)
     return decided, None
 
 
-def _flip_of_layer(network: Network, layer: int) -> tuple[int, ...] | None:
-    """The least nonempty set ``S``, as a bit mask, with ``W^{l+1}[:, S] W^l[S, :] = 0``; neurons count from 1.
+def _linear_parts(network: Network, layer: int) -> list[list[fmpq]]:
+    """For each neuron ``i`` of a hidden layer the matrix ``W^{l+1}[:, i] W^l[i, :]``, as one row."""
+    inner, outer = network.augmented(layer).tolist(), network.augmented(layer + 1).tolist()
+    return [[row[i] * entry for row in outer for entry in inner[i][:-1]] for i in range(len(inner))]
+
+
+def _flip_of_layer(terms: list[list[fmpq]]) -> tuple[int, ...] | None:
+    """The least nonempty set of rows, as a bit mask, whose sum is zero; they count from 1.
 
     The sums over all subsets of random combinations of entries modulo a prime vanish where the sums do.
     """
-    inner, outer = network.augmented(layer).tolist(), network.augmented(layer + 1).tolist()
-    width, prime = len(inner), 2**31 - 1
-    terms = [[row[i] * entry for row in outer for entry in inner[i][:-1]] for i in range(width)]
+    width, prime = len(terms), 2**31 - 1
     integers = [entry for row in terms for entry in row]
     common = int(rationals.common_denominator(integers))
     weights = np.random.default_rng(0).integers(1, prime, size=len(terms[0])).tolist()

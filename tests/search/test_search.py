@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from fractions import Fraction
 
 import pytest
@@ -111,7 +112,7 @@ def test_no_time():
 
 
 def test_time_ends_making_a_find_small():
-    result = search(lambda network: True, architecture=(3, 30, 30, 1), budget=Budget(time_limit=0.3))
+    result = search(lambda network: time.sleep(0.02) is None, architecture=(3, 9, 9, 1), budget=Budget(time_limit=0.3))
     assert result.found
     assert result.notes == ["the limit ended the attempts to make it smaller"]
 

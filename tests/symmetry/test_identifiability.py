@@ -201,6 +201,35 @@ def test_crossing_touching_and_missing():
     assert plane([0, 0, 0, 0], 1) == (False, False)  # no hyperplane at all
 
 
+def space(bias):
+    """The plane x = 0 in R^3 and |y| + |z| - 2 relu(y - 3/2) + bias in layer 2."""
+    rows = [[1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1], [0, 1, 0]]
+    biases = [0, 0, 0, 0, 0, Fraction(-3, 2)]
+    pair = identifiability(Network([(rows, biases), ([[0, 1, 1, 1, 1, -2]], [bias]), ([[1]], [0])])).pairs[0]
+    return pair.point is not None, pair.transverse
+
+
+def test_an_intersection_is_pure():
+    """In the plane x = 0: a bent line; the same and a point that only touches; the same and a small diamond."""
+    assert space(Fraction(1, 4)) == (True, True)
+    assert space(0) == (True, False)
+    assert space(Fraction(-1, 4)) == (True, True)
+
+
+@pytest.mark.parametrize("network", [p for p in DEEP if p.values[0].input_dimension == 2])
+def test_a_third_input_that_nothing_sees(network):
+    """One more coordinate, after a change of coordinates of R^3, changes no answer."""
+    change = [[1, 2, -1], [0, 1, 3], [0, 0, 1]]
+    (weight, bias), *rest = network.to_fractions()
+    wider = [[sum(row[k] * change[k][j] for k in range(2)) for j in range(3)] for row in weight]
+    same = Network([(wider, bias), *rest], output_activation=network.output_activation)
+    here, there = identifiability(network), identifiability(same)
+    assert [p.transverse for p in here.pairs] == [p.transverse for p in there.pairs]
+    assert [p.point is None for p in here.pairs] == [p.point is None for p in there.pairs]
+    assert (here.lra, here.stably_active, here.flips) == (there.lra, there.stably_active, there.flips)
+    assert here.hypotheses == there.hypotheses
+
+
 def test_one_input_is_outside():
     found = identifiability(Network([([[1], [1]], [0, -1]), ([[1, 1]], [-1]), ([[1]], [0])]))
     assert not found.tpic
@@ -266,6 +295,9 @@ def test_wide_layers_leave_the_flips_open():
     found = identifiability(network)
     assert found.hypotheses["no_sign_flips"] is None
     assert found.no_hidden_symmetries is None
+    vandermonde = [[k**j for k in range(21)] for j in range(21)]
+    independent = Network([(rows, [k * k for k in range(21)]), (vandermonde, [0] * 21)])
+    assert identifiability(independent).hypotheses["no_sign_flips"] is True
 
 
 def test_one_layer():
