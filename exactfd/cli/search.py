@@ -98,16 +98,21 @@ def command(
                 progress=progress,
             )
     except PredicateError as error:
-        raise InputError(f"{claim}: {error}; the network that made it raise is in {_keep(error.network)}") from None
+        raise InputError(f"{claim}: {error}; {_keep(error.network)}") from None
     document = result.to_dict()
     if result.raised is not None:
-        document["notes"].append(f"the network that made the predicate raise is in {_keep(result.raised)}")
-    document["saved"] = []
+        document["notes"].append(_keep(result.raised))
+    document["saved"], failure = [], None
     if place is not None:
         from exactfd.search.saving import save_result
 
-        document["saved"] = save_result(result, place)
+        try:
+            document["saved"] = save_result(result, place)
+        except InputError as error:
+            failure = error
     write_answer(answer, document, _lines(result, document))
+    if failure is not None:  # after the answer, which would be lost otherwise
+        raise failure
     if result.stopped == "interrupted":
         return exits.INTERRUPTED
     return exits.ANSWERED if result.found else exits.FALSE
@@ -156,8 +161,11 @@ def _keep(network: Network) -> str:
     from exactfd.io import save
 
     name = f"exactfd-search-{network.digest[:12]}.json"
-    save(network, name)
-    return name
+    try:
+        save(network, name)
+    except InputError as error:
+        return f"the network that made it raise could not be saved: {error}"
+    return f"the network that made it raise is in {name}"
 
 
 # --------------------------------------------------------------------------- in words

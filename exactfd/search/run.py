@@ -47,7 +47,7 @@ class SearchResult:
     tried
         Number of candidates by kind.
     skipped
-        How many of them a limit on cells or memory left undecided.
+        How many of them the limits left undecided.
     stopped
         ``"found"``, ``"tries"`` (all were used), ``"limit"`` (a budget ran out) or ``"interrupted"``.
     closest

@@ -320,12 +320,12 @@ def _same_map(cells: CanonicalComplex) -> tuple[Point, Point] | None:
     between = np.flatnonzero(facet[1:] == facet[:-1])
     maps = _modular_maps(cells)
     left, right = cell[between], cell[between + 1]
-    for one, two in zip(left.tolist(), right.tolist(), strict=True):
-        if (maps[one] == maps[two]).all():
-            points = cells.interior_point(top, one), cells.interior_point(top, two)
-            here, there = (locate(cells.network, point) for point in points)
-            if (here.matrix, here.offset) == (there.matrix, there.offset):
-                return points
+    alike = (maps[left] == maps[right]).all(axis=1)
+    for one, two in zip(left[alike].tolist(), right[alike].tolist(), strict=True):
+        points = cells.interior_point(top, one), cells.interior_point(top, two)
+        here, there = (locate(cells.network, point) for point in points)
+        if (here.matrix, here.offset) == (there.matrix, there.offset):
+            return points
     return None
 
 

@@ -87,6 +87,14 @@ def test_refused(run, tmp_path, monkeypatch, options):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_find_is_printed_even_where_it_cannot_be_saved(run, tmp_path):
+    (tmp_path / "a-2.json").mkdir()
+    result = run("search", "fiber-dimension", "--keep-architecture", "--json", "--save", tmp_path / "a.json")
+    assert result.exit_code == 3
+    assert json.loads(result.stdout)["found"] is True
+    assert "a-2.json" in result.stderr
+
+
 def test_a_predicate_from_a_file(answer, run, tmp_path, monkeypatch):
     (tmp_path / "wanted.py").write_text("def wanted(net):\n    return net.evaluate([3])[0] == 5\n")
     monkeypatch.chdir(tmp_path)
