@@ -103,6 +103,15 @@ def test_a_fiber_on_which_the_functional_dimension_varies():
     assert result.certificate.claim["relation"] == "=="
 
 
+def test_values_at_points_prove_no_equality(monkeypatch):
+    """Two points suggest that many functions are equal; those that are found are."""
+    monkeypatch.setattr("exactfd.search.pairs._probes", lambda inputs: [[Fraction(0)], [Fraction(1)]])
+    for seed in range(3):
+        result = search("fiber-dimension", seed=seed, budget=Budget(time_limit=60))
+        first, second = result.networks
+        assert all(value(first, point) == value(second, point) for point in grid(1))
+
+
 def test_a_batch_that_misses_the_supremum():
     start = time.monotonic()
     result = find("batch-misses-supremum", 2, 5, 5, 1)

@@ -227,6 +227,23 @@ def test_the_descent_ends_where_no_step_keeps_the_property():
     assert kept.networks[0].architecture == (2, 2, 1)
 
 
+def test_every_step_is_one_down():
+    """What is asked about is smaller than the last network that was accepted."""
+    accepted = [size((SECOND,))]
+
+    def even(networks):
+        assert size(networks) < accepted[-1]
+        if sum(networks[0].theta()).numerator % 2:
+            return None
+        accepted.append(size(networks))
+        return networks
+
+    descent = Descent((SECOND,), None, even)
+    descent.run()
+    assert len(accepted) > 3
+    assert accepted[-1] == size(descent.networks)
+
+
 def test_several_networks_lose_the_same_neuron():
     def agree(networks):
         return networks if networks[0].architecture == networks[1].architecture else None

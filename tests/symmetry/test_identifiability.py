@@ -201,6 +201,14 @@ def test_crossing_touching_and_missing():
     assert plane([0, 0, 0, 0], 1) == (False, False)  # no hyperplane at all
 
 
+def test_a_cross_is_no_hyperplane():
+    """2x = y through the point where |x| = |y| has four arms: all pairs of signs occur, and nothing is transverse."""
+    rows = [[2, -1], [1, 0], [-1, 0], [0, 1], [0, -1]]
+    network = Network([(rows, [0] * 5), ([[0, 1, 1, -1, -1]], [0]), ([[1]], [0])])
+    pair = identifiability(network).pairs[0]
+    assert (pair.point, pair.transverse) == ((0, 0), False)
+
+
 def space(bias):
     """The plane x = 0 in R^3 and |y| + |z| - 2 relu(y - 3/2) + bias in layer 2."""
     rows = [[1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1], [0, 1, 0]]
