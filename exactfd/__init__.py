@@ -33,12 +33,14 @@ if TYPE_CHECKING:
     from exactfd.network import Network
     from exactfd.plot import plot_complex
     from exactfd.rationals import to_fractions, to_numpy, to_sympy
+    from exactfd.search import SearchResult, along_path
     from exactfd.symbolic import SymbolicCell, symbolic_cell
     from exactfd.symmetry.canonical import CanonicalForm, canonical_form, equivalence
     from exactfd.symmetry.equality import EqualityResult, compare_functions, difference_maps
     from exactfd.symmetry.explanation import Explanation, Mechanism, explain
     from exactfd.symmetry.fiber import FiberPoint, FiberWalk, move, walk_fiber
     from exactfd.symmetry.group import Symmetry
+    from exactfd.symmetry.identifiability import IdentifiabilityResult, identifiability
 
 __version__ = "0.1.0"
 
@@ -92,6 +94,10 @@ _HOME = {
     "function_certificate": "exactfd.certificates",
     "top_cells_certificate": "exactfd.certificates",
     "check_file": "exactfd.check",
+    "identifiability": "exactfd.symmetry.identifiability",
+    "IdentifiabilityResult": "exactfd.symmetry.identifiability",
+    "along_path": "exactfd.search",
+    "SearchResult": "exactfd.search",
     "Budget": "exactfd.budget",
     "ExactFDError": "exactfd.errors",
     "InputError": "exactfd.errors",
@@ -99,6 +105,8 @@ _HOME = {
     "BudgetExceeded": "exactfd.errors",
     "MissingExtraError": "exactfd.errors",
 }
+#: Rooms that are called by their own names: ``exactfd.search.search``.
+_ROOMS = ("search",)
 
 __all__ = [
     "Network",
@@ -148,6 +156,10 @@ __all__ = [
     "function_certificate",
     "top_cells_certificate",
     "check_file",
+    "identifiability",
+    "IdentifiabilityResult",
+    "along_path",
+    "SearchResult",
     "Budget",
     "ExactFDError",
     "InputError",
@@ -162,6 +174,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(_HOME[name]), name)
         globals()[name] = value
         return value
+    if name in _ROOMS:
+        return import_module(f"exactfd.{name}")
     raise AttributeError(f"module 'exactfd' has no attribute {name!r}")
 
 

@@ -103,7 +103,7 @@ class Network:
         >>> Network.from_theta((1, 2, 1), [2, -5, -1, 4, 1, 1, 1]).theta()[:4]
         (Fraction(2, 1), Fraction(-5, 1), Fraction(-1, 1), Fraction(4, 1))
         """
-        sizes = _checked_architecture(architecture)
+        sizes = checked_architecture(architecture)
         values = rationals.vector(theta, what="theta")
         expected = sum(n * (m + 1) for m, n in pairwise(sizes))
         if len(values) != expected:
@@ -326,7 +326,8 @@ def _unpickle(architecture: tuple[int, ...], theta: tuple[Fraction, ...], output
     return Network.from_theta(architecture, theta, output_activation=output_activation)
 
 
-def _checked_architecture(architecture: Sequence[int]) -> tuple[int, ...]:
+def checked_architecture(architecture: Sequence[int]) -> tuple[int, ...]:
+    """``(n_0, ..., n_d)`` as a tuple. Raises ``InputError`` unless it is at least two positive integers."""
     sizes = tuple(architecture) if isinstance(architecture, Iterable) else ()
     if len(sizes) < 2 or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in sizes):
         raise InputError(f"an architecture has at least two positive sizes (n_0, ..., n_d), found {architecture}")

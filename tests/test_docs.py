@@ -91,10 +91,12 @@ JSON_ANSWERS = {
     "rank": [
         "examples/glmw_example_1-1.json --points examples/points/glmw_example_1-1_batch_3.json --certificate c.json"
     ],
-    "equal": ["examples/hidden_family_t_2.json examples/hidden_family_t_1-3.json --certificate c.json"],
-    "verify": ["c.json"],
     "explain": ["examples/iris_4-6-6-3.json", "examples/iris_4-6-6-3.json --max-cells 20"],
     "fiber": ["examples/hidden_family_t_2.json --steps 2 --save walk"],
+    "equal": ["examples/hidden_family_t_2.json examples/hidden_family_t_1-3.json --certificate c.json"],
+    "identifiability": ["examples/two_layer_corner.json", "examples/two_layer_corner.json --max-cells 3"],
+    "search": ["--list", "hidden-symmetry --save h.json"],
+    "verify": ["c.json"],
     "plot": ["examples/diamond.json -o a.svg", "examples/diamond.json -o b.svg --max-cells 2"],
 }
 

@@ -51,7 +51,7 @@ class Mechanism:
     kind
         One of the names in :data:`exactfd.symmetry.mechanisms.Kind`.
     neurons
-        ``(layer, neuron)``, both counted from 0.
+        ``(layer, neuron)``, layers counted from 1 and neurons from 0.
     directions
         Integer vectors of length ``D``, one for each dimension: every smooth cell annihilates them (proved), and
         together with the scaling directions and those of the mechanisms before they are independent.
@@ -73,10 +73,10 @@ class Mechanism:
         return len(self.directions)
 
     def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
-        """JSON-ready values; ``names`` are those of the parameters. Layers are counted from 1, neurons from 0."""
+        """JSON-ready values; ``names`` are those of the parameters."""
         return {
             "kind": self.kind,
-            "neurons": [[layer + 1, i] for layer, i in self.neurons],
+            "neurons": [list(neuron) for neuron in self.neurons],
             "dimension": self.dimension,
             "statement": self.statement,
             "direction": named(names, self.directions[0]),
@@ -193,7 +193,7 @@ def explain(
     >>> dead = Network([([[1, 0], [0, 1]], [0, 0]), ([[-1, -1], [1, 1]], [-1, 1]), ([[1, 1]], [0])])
     >>> found = explain(dead)
     >>> found.deficit, [(m.kind, m.neurons, m.dimension) for m in found.mechanisms]
-    (4, [('never_active', ((1, 0),), 3), ('always_active', ((1, 1),), 1)])
+    (4, [('never_active', ((2, 0),), 3), ('always_active', ((2, 1),), 1)])
     """
     result = (
         network
@@ -287,7 +287,8 @@ class _Attribution:
             vectors = self._new(proposal.vectors)
             if vectors:
                 cells = self.smooth[proposal.cells]
-                self._mechanisms.append(Mechanism(proposal.kind, proposal.neurons, vectors, proposal.statement, cells))
+                neurons = tuple((layer + 1, i) for layer, i in proposal.neurons)
+                self._mechanisms.append(Mechanism(proposal.kind, neurons, vectors, proposal.statement, cells))
             if self._span.dimension == self._whole:
                 return
 

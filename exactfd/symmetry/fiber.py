@@ -40,7 +40,8 @@ class FiberPoint:
     network
         The new parameter, ``theta + t direction``.
     kind, neurons
-        The mechanism that the direction belongs to; ``"unexplained"`` and no neurons where none does.
+        The mechanism that the direction belongs to (layers counted from 1, neurons from 0); ``"unexplained"`` and no
+        neurons where none does.
     direction, length
         The straight line from the parameter before, and ``t``.
     equality
@@ -58,10 +59,10 @@ class FiberPoint:
     dimension: DimensionResult = field(compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values; numbers as exact text, layers counted from 1 and neurons from 0."""
+        """JSON-ready values; numbers as exact text."""
         return {
             "kind": self.kind,
-            "neurons": [[layer + 1, i] for layer, i in self.neurons],
+            "neurons": [list(neuron) for neuron in self.neurons],
             "direction": named(parameter_names(self.network), self.direction),
             "length": rationals.format_rational(self.length),
             "equal_by": self.equality.method,

@@ -78,13 +78,13 @@ def test_worked_examples():
         return [(m.kind, m.neurons, m.dimension) for m in explain(load(name)).mechanisms]
 
     assert kinds("glmw_example_1-1") == []
-    assert kinds("hidden_family_t_2") == [("coinciding", ((0, 0), (0, 1)), 1)]
+    assert kinds("hidden_family_t_2") == [("coinciding", ((1, 0), (1, 1)), 1)]
     assert kinds("fiber_dim_1") == [
-        ("never_active", ((1, 0),), 2),
-        ("never_active", ((1, 1),), 2),
-        ("never_visible", ((0, 0),), 1),
+        ("never_active", ((2, 0),), 2),
+        ("never_active", ((2, 1),), 2),
+        ("never_visible", ((1, 0),), 1),
     ]
-    assert kinds("width_one_chain") == [("always_active", ((1, 0),), 1)]
+    assert kinds("width_one_chain") == [("always_active", ((2, 0),), 1)]
 
 
 def random_network(rng, sizes, spoil):
@@ -120,7 +120,7 @@ def test_a_dead_neuron_costs_its_neighbours(sizes):
     rng = random.Random(sum(sizes))
     for _ in range(6):
         found = explain(random_network(rng, sizes, dead(1, 0)))
-        (mechanism,) = [m for m in found.mechanisms if (1, 0) in m.neurons and m.kind == "never_active"]
+        (mechanism,) = [m for m in found.mechanisms if (2, 0) in m.neurons and m.kind == "never_active"]
         assert mechanism.dimension == sizes[1] + sizes[3]
         assert mechanism.cells.shape[0] == 0
 
@@ -140,7 +140,7 @@ def test_always_active_neurons_mix_two_layers(sizes, count):
         mixing = [[Fraction(int(e)) for e in v] for v in mechanisms.mixing(network, 1, range(count))]
         known = scalings(network)
         costs.append(fractions_net.rank([*known, *mixing]) - fractions_net.rank(known))
-    assert tuple((1, i) for i in range(count)) in named
+    assert tuple((2, i) for i in range(count)) in named
     assert set(costs) == {count * near - rank * (near - rank)}
 
 
