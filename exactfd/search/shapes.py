@@ -15,6 +15,7 @@ from exactfd.rationals import format_rational
 from exactfd.search.candidates import GENERAL, TURNABLE, TURNABLE_MOVE, network_of, rows_of
 from exactfd.search.claims import Certify, Claim, Networks, Witness, dimension_evidence, proved_dimension
 from exactfd.search.shrink import without_neuron
+from exactfd.symmetry.canonical import equivalence
 from exactfd.symmetry.identifiability import IdentifiabilityResult, identifiability
 
 
@@ -105,7 +106,7 @@ class SignsTurned(_OfPairs):
 
     Neurons of a hidden layer whose linear parts cancel in the next layer are all replaced by their opposites:
     ``relu(z) = relu(-z) + z``. The two networks have the same function, proved, and no permutation and positive scaling
-    takes one to the other, by trying all permutations. Such parameters have measure zero.
+    takes one to the other (:func:`exactfd.equivalence`). Such parameters have measure zero.
     """
 
     name = "signs-turned"
@@ -137,8 +138,8 @@ class SignsTurned(_OfPairs):
         if found.flips is None or not all(others.values()):
             return None
         network, (layer, neurons) = found.network, found.flips
-        turned = turn_signs(network, layer, [i - 1 for i in neurons])
-        if related(network, turned):
+        turned = turn_signs(network, layer, neurons)
+        if equivalence(network, turned, budget=budget) is not None:
             return None
         equality = function_certificate(network, turned, budget=budget)
         if equality.claim["relation"] != "==":
@@ -163,51 +164,6 @@ def turn_signs(network: Network, layer: int, neurons: Sequence[int]) -> Network:
             target[-1] += target[i] * row[-1]
         row[:] = [-entry for entry in row]
     return network_of(layers, network.output_activation)
-
-
-def related(first: Network, second: Network) -> bool:
-    """Whether permutations and positive scalings of hidden neurons take one network to the other.
-
-    For networks whose hidden neurons have nonzero rows: then each row fixes its scale. Exact; tries all permutations.
-
-    >>> one = Network([([[1], [2]], [0, 1]), ([[3, 4]], [5])])
-    >>> related(one, Network([([[4], [1]], [2, 0]), ([[2, 3]], [5])])), related(one, turn_signs(one, 1, [0]))
-    (True, False)
-    """
-    if (first.architecture, first.output_activation) != (second.architecture, second.output_activation):
-        return False
-    return _match(rows_of(first), rows_of(second), 0, [(j, Fraction(1)) for j in range(first.input_dimension)])
-
-
-def _match(one: Any, two: Any, layer: int, inputs: list[tuple[int, Fraction]]) -> bool:
-    """Whether the layers from ``layer`` on agree, ``inputs[j]`` being the neuron of the second network that belongs to
-    neuron ``j`` of the first one, and how many times larger its output is.
-    """
-    # the rows of the second network as they act on the first one's neurons
-    rows = [[*(row[k] * scale for k, scale in inputs), row[-1]] for row in two[layer]]
-    if layer == len(one) - 1:
-        return bool(rows == one[layer])
-
-    def choose(chosen: list[tuple[int, Fraction]]) -> bool:
-        if len(chosen) == len(rows):
-            return _match(one, two, layer + 1, chosen)
-        row, used = one[layer][len(chosen)], {k for k, _ in chosen}
-        return any(
-            choose([*chosen, (k, scale)])
-            for k in range(len(rows))
-            if k not in used and (scale := _ratio(row, rows[k])) is not None
-        )
-
-    return choose([])
-
-
-def _ratio(row: Sequence[Fraction], other: Sequence[Fraction]) -> Fraction | None:
-    """The positive number that takes ``row`` to ``other``."""
-    place = next((j for j, entry in enumerate(row) if entry), None)
-    if place is None or other[place] / row[place] <= 0:
-        return None
-    scale = other[place] / row[place]
-    return scale if [scale * entry for entry in row] == list(other) else None
 
 
 class FacetsDrop(Claim):
