@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import random
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,41 @@ def rank_job(net: exactfd.Network) -> dict[str, Any]:
     return {"rank": result.rank, "points": result.points}
 
 
+def explain_job(net: exactfd.Network) -> dict[str, Any]:
+    """Functional dimension, and each dimension of the deficit attributed to a mechanism."""
+    found = exactfd.explain(net)
+    return {"deficit": found.deficit, "attributed": found.attributed}
+
+
+def equal_job(pair: tuple[exactfd.Network, exactfd.Network]) -> dict[str, Any]:
+    """Whether two networks have the same function."""
+    found = exactfd.compare_functions(*pair)
+    return {"equal": found.equal, "method": found.method, "cells": found.cells}
+
+
+def shuffled(net: exactfd.Network) -> tuple[exactfd.Network, exactfd.Network]:
+    """A network, and itself after a permutation and positive scalings."""
+    rng = random.Random(0)
+    permutations = [rng.sample(range(n), n) for n in net.architecture[1:-1]]
+    scales = [[Fraction(rng.randint(1, 9), rng.randint(1, 9)) for _ in range(n)] for n in net.architecture[1:-1]]
+    return net, exactfd.Symmetry(permutations, scales).apply(net)
+
+
+def beyond_symmetry(net: exactfd.Network) -> tuple[exactfd.Network, exactfd.Network]:
+    """A network with a neuron split into two, and with the parts weighed otherwise: equal, by no symmetry."""
+    layers = net.to_fractions()
+    pair = []
+    for share in (Fraction(1, 2), Fraction(1, 3)):
+        (w1, b1), (w2, b2) = ([list(map(list, w)), list(b)] for w, b in layers[-2:])
+        w1.append(list(w1[0]))
+        b1.append(b1[0])
+        for row in w2:
+            row.append(row[0] * (1 - share))
+            row[0] *= share
+        pair.append(exactfd.Network([*layers[:-2], (w1, b1), (w2, b2)], output_activation=net.output_activation))
+    return pair[0], pair[1]
+
+
 def certificate_job(result: exactfd.DimensionResult) -> dict[str, Any]:
     """Writing the certificate of a functional dimension that has been computed before the clock starts."""
     from exactfd.certificates import dimension_certificate
@@ -164,9 +201,14 @@ def certified(net: exactfd.Network) -> bytes:
 #: What a job needs before its clock starts.
 PREPARE: dict[str, Callable[[exactfd.Network], Any]] = {
     "certificate": exactfd.functional_dimension,
+    "equal by symmetry": shuffled,
+    "equal otherwise": beyond_symmetry,
     "check": certified,
 }
 JOBS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "explain": explain_job,
+    "equal by symmetry": equal_job,
+    "equal otherwise": equal_job,
     "complex": complex_job,
     "box": box_job,
     "float complex": float_complex_job,
