@@ -19,6 +19,7 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 #: Primes are below this.
 LIMIT = 2**23
 _BLOCK = 256  # rows eliminated together
+_BASE = 16  # rows eliminated one after the other
 _PIECES = 1 << 20  # entries of a table of pieces that is held as floats at once
 _FEW = 100  # numbers that are inverted one by one
 _CHUNK = 256  # inner terms of one exact product: 256 (2^22 + 2)^2 < 2^53
@@ -127,18 +128,27 @@ class RowSpace:
         self.free_columns = self.free_columns[kept]
 
     def _eliminate(self, block: FloatArray) -> tuple[FloatArray, list[int], list[int]]:
-        """Reduced basis of the rows of a block, by halves so that the work is in matrix products."""
-        if len(block) > 1:
+        """Reduced basis of the rows of a block: by halves, so that matrix products do the work; few rows one by one."""
+        if len(block) > _BASE:
             half = len(block) // 2
             upper, upper_rows, upper_columns = self._eliminate(block[:half])
             lower, lower_rows, lower_columns = self._eliminate(self._cleared(block[half:], upper_columns, upper))
             basis = np.concatenate([self._cleared(upper, lower_columns, lower), lower])
             return basis, upper_rows + [half + i for i in lower_rows], upper_columns + lower_columns
-        column = int(np.argmax(block[0] != 0)) if len(block) else 0
-        if not len(block) or block[0, column] == 0:
-            return block[:0], [], []
-        inverse = pow(int(block[0, column]), -1, self.prime)
-        return reduce(block * float(inverse), self.prime), [0], [column]
+        block, rows, columns = block.copy(), [], []
+        for i in range(len(block)):
+            column = int((block[i] != 0).argmax())
+            if block[i, column] == 0:
+                continue
+            row = reduce(block[i] * float(pow(int(block[i, column]), -1, self.prime)), self.prime)
+            factors = block[:, column].copy()
+            factors[i] = 0.0
+            if factors.any():
+                block = reduce(block - factors[:, None] * row, self.prime)
+            block[i] = row
+            rows.append(i)
+            columns.append(column)
+        return block[rows], rows, columns
 
     def _cleared(self, rows: FloatArray, columns: list[int], basis: FloatArray) -> FloatArray:
         """``rows`` minus their components along ``basis``, which is the identity on ``columns``."""
