@@ -36,3 +36,11 @@ def test_what_is_found_quickly_is_found_again():
             assert case.largest(int(tried)) == (found, int(tried)), case
             again += 1
     assert again > 60
+
+
+def test_where_the_prediction_is_not_reached():
+    """As the page says: one neuron in the first layer, or a layer whose only neuron is dead."""
+    for case, _, tried in rows():
+        _, before, width, _, _ = case.architecture
+        if "not reached" in tried:
+            assert before == 1 or (case.kind == "dead" and width == 1), case
