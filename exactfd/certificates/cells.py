@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from exactfd.budget import Budget, Progress, silent
+from exactfd.certificates.complex_trees import ComplexTree
 from exactfd.certificates.document import Certificate, texts
-from exactfd.certificates.trees import AllLabels, open_tree
+from exactfd.certificates.trees import open_tree
 from exactfd.errors import InputError, InternalError
 from exactfd.geometry.box import parse_box
 from exactfd.geometry.complex import CanonicalComplex
@@ -42,5 +43,4 @@ def f_vector_certificate(
         raise InputError("f-vectors are certified on all of space only; certify the top cells in the box instead")
     network = cells.network
     claim = {"quantity": "f_vector", "relation": "==", "value": list(cells.f_vector), "box": None}
-    found = [(cell.labels, cell.interior_point()) for cell in cells.cells()]
-    return Certificate(network, claim, {"tree": AllLabels(network, found, budget or Budget(), progress).build()})
+    return Certificate(network, claim, {"tree": ComplexTree(cells, "all", budget=budget, progress=progress).build()})

@@ -116,7 +116,7 @@ def _tree(
     network = result.network
     if result.engine == "complex" or is_small(homogenise(network)):
         cells = canonical_complex(network, budget=budget, progress=progress)
-        return ComplexTree(cells, budget, progress).build(), _finder(result, budget, cells)
+        return ComplexTree(cells, "open", budget=budget, progress=progress).build(), _finder(result, budget, cells)
     split = split_cells(network, tree=True, budget=budget, progress=progress)
     if split.tree is None:
         raise InternalError("the splitting tree is missing")

@@ -29,7 +29,7 @@ def assert_proved(certificate):
 
 def test_programs_replace_vertices(monkeypatch):
     """Nothing is lost where no vertex gives a combination."""
-    monkeypatch.setattr(ComplexTree, "_at_vertex", lambda *_: None)
+    monkeypatch.setattr(ComplexTree, "_combination", lambda *_: None)
     for _, _, result in networks(6100):
         assert_proved(dimension_certificate(result))
 
@@ -67,7 +67,7 @@ def test_a_missing_cell_is_an_error():
     """The tree of an incomplete list is never written."""
     network = exactfd.Network.from_arrays([([[1, 0], [0, 1], [1, 1]], [0, 0, -1]), ([[1, 1, -1]], [0])])
     cells = exactfd.canonical_complex(network)
-    tree = ComplexTree(cells)
+    tree = ComplexTree(cells, "open")
     tree._table = tree._table[:-1]
     tree._labels.pop()
     with pytest.raises(InternalError):
@@ -77,4 +77,4 @@ def test_a_missing_cell_is_an_error():
 def test_budgets_end_it():
     cells = exactfd.canonical_complex(exactfd.Network.from_arrays([([[1], [1]], [0, 1]), ([[1, 1]], [0])]))
     with pytest.raises(exactfd.BudgetExceeded):
-        ComplexTree(cells, exactfd.Budget(time_limit=1e-9)).build()
+        ComplexTree(cells, "open", budget=exactfd.Budget(time_limit=1e-9)).build()
