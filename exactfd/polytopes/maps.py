@@ -7,7 +7,7 @@ the largest difference that two entries can have. Residues of all cells are prod
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,9 @@ def map_classes(
         limits.check()
         prime = next(primes)
         residues = [table.modulo(prime).reshape(shape) for table, shape in zip(reducible, shapes, strict=True)]
-        rows = np.concatenate([classes[open_cells, None], _residues(residues, masks, open_cells, network, prime)], axis=1)
+        rows = np.concatenate(
+            [classes[open_cells, None], _residues(residues, masks, open_cells, network, prime)], axis=1
+        )
         _, first, inverse = np.unique(_as_one(rows), return_index=True, return_inverse=True)
         classes[open_cells] = len(labels) + inverse.reshape(-1)  # apart from the classes of the cells that are settled
         classes = np.unique(classes, return_inverse=True)[1].reshape(-1)

@@ -106,7 +106,9 @@ class RegionCounts:
         return f"RegionCounts({', '.join(f'{name}={text}' for name, text in self._texts().items())})"
 
     def _repr_html_(self) -> str:
-        names, texts = ("".join(f"<t{tag}>{e}</t{tag}>" for e in row) for tag, row in zip("hd", _columns(self), strict=True))
+        names, texts = (
+            "".join(f"<t{tag}>{e}</t{tag}>" for e in row) for tag, row in zip("hd", _columns(self), strict=True)
+        )
         return f"<table><tr>{names}</tr><tr>{texts}</tr></table>"
 
 
@@ -148,7 +150,9 @@ def region_counts(network: Network, *, budget: Budget | None = None, progress: P
     RegionCounts(R1=7, R2=5, R3=4..5, R4=3, R5=3, R6=3)
     """
     limits = budget or Budget()
-    return region_counts_of(canonical_complex(network, budget=limits, progress=progress), budget=limits, progress=progress)
+    return region_counts_of(
+        canonical_complex(network, budget=limits, progress=progress), budget=limits, progress=progress
+    )
 
 
 def region_counts_of(
