@@ -57,7 +57,7 @@ def map_classes(
         rows = np.concatenate(
             [classes[open_cells, None], _residues(residues, masks, open_cells, network, prime)], axis=1
         )
-        _, first, inverse = np.unique(_as_one(rows), return_index=True, return_inverse=True)
+        inverse = np.unique(_as_one(rows), return_inverse=True)[1]
         classes[open_cells] = len(labels) + inverse.reshape(-1)  # apart from the classes of the cells that are settled
         classes = np.unique(classes, return_inverse=True)[1].reshape(-1)
         open_cells = np.flatnonzero(np.bincount(classes)[classes] > 1)

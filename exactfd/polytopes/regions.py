@@ -10,7 +10,8 @@ R2
     Activation regions of dimension ``n_0``.
 R3
     Convex regions: the fewest closed convex sets with disjoint interiors that cover ``R^{n_0}`` and on each of which
-    ``F`` is affine. Bounds only.
+    ``F`` is affine. Bounds only: an open connected region needs one such set if it is convex, else at least two and at
+    most as many as it has cells. (If the sets have to meet in common faces, the number is still from R4 to R2.)
 R4
     Open connected regions: open connected sets on which ``F`` is affine, maximal among those.
 R5
@@ -23,8 +24,8 @@ How they are read off the canonical polyhedral complex, whose cells have ternary
 
 * With the pattern of the earlier layers fixed a layer is affine, so ``S_a`` is where some affine forms are positive and
   others at most 0: it is convex, and a union of cells, those with label 1 exactly where ``a`` is 1. Hence R1. It has
-  dimension ``n_0`` iff it holds an ``n_0``-cell, and then just one: a form that is 0 on one such cell and not on another
-  would be 0 on an open set and not everywhere, though it is affine on ``S_a``. So R2 is the number of ``n_0``-cells.
+  dimension ``n_0`` iff it holds an ``n_0``-cell, and then just one: two of them would differ in a form that is 0 on one
+  and negative on the other, but what is 0 on an open set is 0 everywhere on ``S_a``. So R2 counts the ``n_0``-cells.
 * Let ``g`` be an affine map and ``V`` the interior of ``{F = g}``. Open connected sets on which ``F`` is ``g`` lie in
   ``V``, so the maximal ones are its components. Such a component stays connected without its points in cells of
   dimension below ``n_0 - 1``, since these have codimension 2. What is left are ``n_0``-cells with the map ``g``, joined
