@@ -1,11 +1,11 @@
 """Which open connected regions are convex.
 
 Let ``P`` be the closure of such a region, with the map ``g``. It is convex iff it lies on one side of the hyperplane of
-each of its boundary facets: if it does and a point of the intersection of these half-spaces were outside ``P``, a
-generic segment to it from the interior of ``P`` would leave ``P`` through the relative interior of a boundary facet, and
-so leave a half-space. Behind a boundary facet ``F`` has another map ``h``. The two agree on the facet, so its hyperplane
-is ``g_k = h_k`` for an output ``k`` where they differ, and the sign of ``g_k - h_k`` at the vertices and along the rays
-of the cells of ``P`` decides.
+each of its boundary facets. For suppose that it does, and that a point of the intersection of these half-spaces were
+outside ``P``. A generic segment to it from the interior of ``P`` would leave ``P`` through the relative interior of a
+boundary facet, and so leave a half-space. Behind a boundary facet ``F`` has another map ``h``. The two agree on the
+facet, so its hyperplane is ``g_k = h_k`` for an output ``k`` where they differ, and the sign of ``g_k - h_k`` at the
+vertices and along the rays of the cells of ``P`` decides.
 """
 
 from __future__ import annotations
