@@ -53,6 +53,13 @@ def quantities(scene: Scene) -> range:
     return range(min(known), max(known) + 1)
 
 
+def shade(scene: Scene, value: int) -> float:
+    """Place of a quantity on the colour scale, from 0 to 1; a rank of 0 has the lightest."""
+    known = quantities(scene)
+    depth = 0.42 if scene.color == "rank" else 0.6
+    return 0.06 + depth * (value - known[0]) / max(known[-1] - known[0], 1)
+
+
 def tuple_text(scene: Scene, region: Region) -> str:
     """``++0|-+``, layers apart."""
     signs = iter(region.labels)

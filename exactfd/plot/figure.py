@@ -26,6 +26,7 @@ from exactfd.plot.display import (
     layer_color,
     quantities,
     quantity,
+    shade,
     tuple_text,
 )
 from exactfd.plot.scene import Color, Region, Scene, make_scene, scene_of
@@ -179,10 +180,8 @@ class _Colors:
         if self.barred:
             self.values = quantities(scene)
             scale = matplotlib.colormaps[_SCALE]
-            last = self.values[-1]
-            steps = [scale(0.06 + 0.42 * k / max(last, 1)) for k in self.values if k]
-            self.map = ListedColormap([_NOTHING, *steps] if self.values[0] == 0 else steps)
-            self.norm = BoundaryNorm([k - 0.5 for k in range(self.values[0], last + 2)], len(self.values))
+            self.map = ListedColormap([_NOTHING if k == 0 else scale(shade(scene, k)) for k in self.values])
+            self.norm = BoundaryNorm([k - 0.5 for k in [*self.values, self.values[-1] + 1]], len(self.values))
 
     def face(self, region: Region) -> Any:
         """Colour of one region."""

@@ -21,8 +21,8 @@ from exactfd.plot.display import (
     check_suffix,
     floats,
     layer_color,
-    quantities,
     quantity,
+    shade,
     tuple_text,
 )
 from exactfd.plot.histogram import BAR, axis_text, mean_facets, mean_text
@@ -159,7 +159,7 @@ def _kind(scene: Scene, region: Region) -> tuple[str, str]:
     if scene.color not in MEANING:
         return "", PLAIN
     value = quantity(scene, region) or 0
-    color: str = sample_colorscale(_SCALE, [0.06 + 0.42 * value / max(quantities(scene)[-1], 1)])[0]
+    color: str = sample_colorscale(_SCALE, [shade(scene, value)])[0]
     return str(value), color
 
 
