@@ -95,7 +95,11 @@ JSON_ANSWERS = {
     "verify": ["c.json"],
     "explain": ["examples/iris_4-6-6-3.json", "examples/iris_4-6-6-3.json --max-cells 20"],
     "fiber": ["examples/hidden_family_t_2.json --steps 2 --save walk"],
-    "plot": ["examples/diamond.json -o a.svg", "examples/diamond.json -o b.svg --max-cells 2"],
+    "plot": [
+        "examples/diamond.json -o a.svg",
+        "examples/diamond.json -o b.svg --max-cells 2",
+        "examples/diamond.json --histogram -o c.svg",
+    ],
 }
 
 

@@ -1,7 +1,7 @@
 """Notions of linear regions, counted exactly for every parameter.
 
 The six notions are those that Stargalla, Hertrich and Reichman compare in *The computational complexity of counting
-linear regions in ReLU neural networks* (NeurIPS 2025, arXiv 2505.16716), section 3, for ``F: R^{n_0} -> R^{n_d}``:
+linear regions in ReLU neural networks* (2025, arXiv 2505.16716), for ``F: R^{n_0} -> R^{n_d}``:
 
 R1
     Activation regions: nonempty sets ``S_a`` of points with one pattern ``a`` in ``{0, 1}^N``, a neuron being 0 where
@@ -137,8 +137,8 @@ def region_counts(network: Network, *, budget: Budget | None = None, progress: P
 
     Notes
     -----
-    Source: Stargalla, Hertrich, Reichman, arXiv 2505.16716, section 3 (definitions and ``R6 <= R5 <= R4 <= R3 <= R2 <=
-    R1``). The definitions as they are used here, and why the counts are right, are at the head of this module.
+    Source: Stargalla, Hertrich, Reichman, arXiv 2505.16716 (the notions; ``R6 <= R5 <= R4 <= R3 <= R2 <= R1``). The
+    definitions as they are used here, and why the counts are right, are at the head of this module.
 
     Examples
     --------
