@@ -163,6 +163,14 @@ def test_closed_regions_that_meet_in_a_point():
     assert counts(network) == Plain(network).counts()
 
 
+def test_several_maps_that_meet_in_one_point():
+    """``relu(min(x + y, 3x, 3y)) - relu(min(-x - y, -3x, -3y))``: 0, x + y, 3x and 3y, each on opposite sectors."""
+    first = ([[1, 1], [-1, -1], [-2, 1], [1, -2], [2, -1], [-1, 2]], [0] * 6)
+    network = exactfd.Network([first, ([[1, -1, -1, -1, 0, 0], [-1, 1, 0, 0, -1, -1]], [0, 0]), ([[1, -1]], [0])])
+    assert only(network, "R4", "R5", "R6") == (8, 4, 4)
+    assert counts(network) == Plain(network).counts()
+
+
 def test_closed_regions_that_meet_in_a_line():
     """The same with a third input that nothing depends on: no vertex, one line."""
     first, *rest = touching_quadrants().to_fractions()
