@@ -1,11 +1,15 @@
 """Which open connected regions are convex.
 
-Let ``P`` be the closure of such a region, with the map ``g``. It is convex iff it lies on one side of the hyperplane of
-each of its boundary facets. For suppose that it does, and that a point of the intersection of these half-spaces were
-outside ``P``. A generic segment to it from the interior of ``P`` would leave ``P`` through the relative interior of a
-boundary facet, and so leave a half-space. Behind a boundary facet ``F`` has another map ``h``. The two agree on the
-facet, so its hyperplane is ``g_k = h_k`` for an output ``k`` where they differ, and the sign of ``g_k - h_k`` at the
-vertices and along the rays of the cells of ``P`` decides.
+Let ``P`` be the closure of such a region, with the map ``g``. Behind a boundary facet ``F`` has another map ``h``. The
+two agree on the facet, so its hyperplane is ``g_k = h_k`` for an output ``k`` where they differ. If ``P`` is convex, none
+of these forms ``g_k - h_k`` takes both signs on ``P``.
+
+Conversely it is enough that none takes both signs on the cells of ``P`` that have a boundary facet. Let ``K`` be where
+all forms have their sign on those cells (or are 0). Each of these cells is in ``K``, hence so is the boundary of ``P``;
+being in hyperplanes of forms, it is in the boundary of ``K``. So the interior of ``K`` is connected without meeting the
+boundary of ``P``, and as it meets ``P`` it is a part of ``P``. The complement of ``K`` does not meet the boundary of
+``P`` either. It is connected, or ``K`` is a slab and it has two components; each component touches a boundary facet of
+``P`` from the side that is not in ``P``. So ``P = K``, which is convex.
 """
 
 from __future__ import annotations
@@ -52,16 +56,16 @@ def convex_components(
     kept = large[opened[inner]]
     inner, outer = inner[kept], outer[kept]
     pairs = np.unique(np.stack([opened[inner], maps[outer]]), axis=1)
-    cells = np.flatnonzero(large[opened])
+    cells = np.unique(inner)
     cells = cells[np.argsort(opened[cells], kind="stable")]
     rows = _Maps(complex_, maps)
     starts = np.searchsorted(pairs[0], np.arange(len(sizes) + 1))
     firsts = np.searchsorted(opened[cells], np.arange(len(sizes) + 1))
     for done, region in enumerate(np.flatnonzero(large).tolist()):
-        members = cells[firsts[region] : firsts[region + 1]]
+        border = cells[firsts[region] : firsts[region + 1]]
         beyond = pairs[1, starts[region] : starts[region + 1]].tolist()
-        forms = [rows.difference(int(maps[members[0]]), other) for other in beyond]
-        convex[region] = not forms or _one_sided(complex_, members, fmpz_mat(forms), limits)
+        forms = [rows.difference(int(maps[border[0]]), other) for other in beyond]
+        convex[region] = not forms or _one_sided(complex_, border, fmpz_mat(forms), limits)
         progress("convex regions", done + 1, int(np.count_nonzero(large)))
     return convex
 
