@@ -29,7 +29,7 @@ from exactfd.geometry.complex import CanonicalComplex
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
-_BATCH = 64  # cells whose generators are tried together
+_BATCH = 16  # cells whose generators are tried together
 
 
 def convex_components(

@@ -38,7 +38,15 @@ def triangle():
 def test_facets_are_those_of_the_whole_polytope(box):
     """Whatever the box cuts off."""
     scene = plot.make_scene(triangle(), box=box, color="facets")
-    expected = {(1, 1, -1): 3, (-1, 1, -1): 3, (1, -1, -1): 3, (1, 1, 1): 3, (-1, -1, -1): 2, (-1, 1, 1): 2, (1, -1, 1): 2}
+    expected = {
+        (1, 1, -1): 3,
+        (-1, 1, -1): 3,
+        (1, -1, -1): 3,
+        (1, 1, 1): 3,
+        (-1, -1, -1): 2,
+        (-1, 1, 1): 2,
+        (1, -1, 1): 2,
+    }
     assert {region.labels: region.facets for region in scene.regions}.items() <= expected.items()
     assert all(region.bounded == (region.labels == (1, 1, -1)) for region in scene.regions)
     assert len(scene.regions) == (7 if box in (None, (-5, 5)) else 1)
