@@ -1,6 +1,6 @@
 """Histogram of the facets per polytope, the figure of the papers on shapes of polytopes.
 
-Source of the figure: Fan et al., arXiv 2305.09145; of the bound for the mean: Gaines, Bi, ICLR 2026.
+Source: Fan et al., arXiv 2305.09145.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which open connected regions are convex.
 
 Let ``P`` be the closure of such a region, with the map ``g``. Behind a boundary facet ``F`` has another map ``h``. The
-two agree on the facet, so its hyperplane is ``g_k = h_k`` for an output ``k`` where they differ. If ``P`` is convex, none
-of these forms ``g_k - h_k`` takes both signs on ``P``.
+two agree on the facet, so its hyperplane is ``g_k = h_k`` for an output ``k`` where they differ. If ``P`` is convex,
+none of these forms ``g_k - h_k`` takes both signs on ``P``.
 
 Conversely it is enough that none takes both signs on the cells of ``P`` that have a boundary facet. Let ``K`` be where
 all forms have their sign on those cells (or are 0). Each of these cells is in ``K``, hence so is the boundary of ``P``;

@@ -56,7 +56,7 @@ from exactfd.polytopes.maps import map_classes
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
-_BATCH = 1 << 16  # cells whose labels are unpacked together
+_BATCH = 1 << 20  # cells whose labels are unpacked together
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +107,10 @@ class RegionCounts:
         return f"RegionCounts({', '.join(f'{name}={text}' for name, text in self._texts().items())})"
 
     def _repr_html_(self) -> str:
-        names, texts = (
-            "".join(f"<t{tag}>{e}</t{tag}>" for e in row) for tag, row in zip("hd", _columns(self), strict=True)
-        )
-        return f"<table><tr>{names}</tr><tr>{texts}</tr></table>"
-
-
-def _columns(counts: RegionCounts) -> tuple[list[str], list[str]]:
-    texts = counts._texts()
-    return list(texts), list(texts.values())
+        texts = self._texts()
+        names = "".join(f"<th>{name}</th>" for name in texts)
+        values = "".join(f"<td>{text}</td>" for text in texts.values())
+        return f"<table><tr>{names}</tr><tr>{values}</tr></table>"
 
 
 def region_counts(network: Network, *, budget: Budget | None = None, progress: Progress = silent) -> RegionCounts:
@@ -216,8 +211,10 @@ def _closed_regions(complex_: CanonicalComplex, opened: Numbers, maps: Numbers, 
     """R5: open regions with the same map whose closures meet are one."""
     map_of = np.zeros(int(opened.max()) + 1, dtype=np.int64)
     map_of[opened] = maps
-    cells = np.flatnonzero(np.bincount(map_of)[maps] > 1)  # only these can be joined
-    faces, owner = cells, opened[cells]
+    faces = np.flatnonzero(np.bincount(map_of)[maps] > 1)  # only regions that share their map can be joined
+    if not len(faces):
+        return len(map_of)
+    owner = opened[faces]
     lowest = next(k for k, count in enumerate(complex_.f_vector) if count)
     for dimension in range(complex_.dimension, lowest, -1):
         flat, lengths = complex_.facets(dimension)

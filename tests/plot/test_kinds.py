@@ -10,14 +10,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from oracles import formulas
-from strategies import degenerate_networks
 
 import exactfd
 from exactfd import plot
 from exactfd.errors import InputError, MissingExtraError
 from exactfd.plot.display import UNBOUNDED, layer_color
 from exactfd.plot.histogram import histogram_document, mean_facets
+from oracles import formulas
+from strategies import degenerate_networks
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
