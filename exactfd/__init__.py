@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from exactfd.jacobians import ModularMatrix, cell_jacobian, float_jacobian, jacobian, modular_jacobian
     from exactfd.network import Network
     from exactfd.plot import plot_complex
+    from exactfd.polytopes.regions import RegionCounts, region_counts
     from exactfd.rationals import to_fractions, to_numpy, to_sympy
     from exactfd.search import SearchResult, along_path
     from exactfd.symbolic import SymbolicCell, symbolic_cell
@@ -81,6 +82,8 @@ _HOME = {
     "EqualityResult": "exactfd.symmetry.equality",
     "difference_maps": "exactfd.symmetry.equality",
     "plot_complex": "exactfd.plot",
+    "region_counts": "exactfd.polytopes.regions",
+    "RegionCounts": "exactfd.polytopes.regions",
     "explain": "exactfd.symmetry.explanation",
     "Explanation": "exactfd.symmetry.explanation",
     "Mechanism": "exactfd.symmetry.explanation",
@@ -143,6 +146,8 @@ __all__ = [
     "EqualityResult",
     "difference_maps",
     "plot_complex",
+    "region_counts",
+    "RegionCounts",
     "explain",
     "Explanation",
     "Mechanism",

@@ -97,7 +97,11 @@ JSON_ANSWERS = {
     "identifiability": ["examples/two_layer_corner.json", "examples/two_layer_corner.json --max-cells 3"],
     "search": ["--list", "hidden-symmetry --save h.json"],
     "verify": ["c.json"],
-    "plot": ["examples/diamond.json -o a.svg", "examples/diamond.json -o b.svg --max-cells 2"],
+    "plot": [
+        "examples/diamond.json -o a.svg",
+        "examples/diamond.json -o b.svg --max-cells 2",
+        "examples/diamond.json --histogram -o c.svg",
+    ],
 }
 
 

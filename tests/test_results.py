@@ -12,6 +12,7 @@ import sympy
 from flint import fmpq, fmpq_mat, fmpz_mat
 
 import exactfd
+from exactfd.polytopes.sampling import float_hit_and_run
 
 
 def network() -> exactfd.Network:
@@ -31,6 +32,8 @@ def results():
     yield from exactfd.canonical_complex(net, box=(0, 5)).cells()
     yield exactfd.split_cells(net)
     yield exactfd.top_cells(net)
+    yield exactfd.region_counts(net)
+    yield float_hit_and_run(net, box=(0, 5), points=5, steps=2)
 
 
 @pytest.mark.parametrize("result", list(results()), ids=lambda r: type(r).__name__)

@@ -6,22 +6,35 @@ import io
 import math
 import os
 from collections.abc import Sequence
-from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
-from exactfd.errors import InputError, MissingExtraError
+from exactfd.errors import MissingExtraError
 from exactfd.geometry.complex import CanonicalComplex
 from exactfd.network import Network
+from exactfd.plot.display import (
+    INK,
+    MATPLOTLIB,
+    MEANING,
+    PLAIN,
+    ROUGH,
+    UNBOUNDED,
+    check_box,
+    check_suffix,
+    floats,
+    layer_color,
+    quantities,
+    quantity,
+    shade,
+    tuple_text,
+)
 from exactfd.plot.scene import Color, Region, Scene, make_scene, scene_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SUFFIXES = (".png", ".svg")
 #: With more cells than this their labels would hide the picture.
 MAX_LABELLED = 25
 _MAX_DOTS = 150
@@ -29,12 +42,8 @@ _MAX_DOTS = 150
 _WIDTH, _HEIGHT = 410.0, 360.0
 _EM, _LINE = 0.62, 0.85
 _SMALLEST = 6.0
-_FARTHEST = 1e150  # products of two coordinates are still floats
 
-_INK = "#1f2933"
 _NOTHING = "#eef1f4"  # adds nothing to the rank
-_PLAIN = "#dfe8f1"
-_ROUGH = "#ffffff"  # not parametrically smooth
 _HATCH = "#b8c0c8"
 _SCALE = "YlGnBu"
 
@@ -49,10 +58,10 @@ def plot_complex(
 ) -> Figure:
     """Picture of the canonical polyhedral complex: cells in the plane, or the graph of a function of one variable.
 
-    Cells are coloured by what they add to the rank of the Jacobian of the evaluation map, larger cells first; cells
-    that are not parametrically smooth are hatched. Ternary tuples are written into the cells that have room for them,
-    where there are at most 25 cells; below the picture is how many were left out. The title states ``dim_fun(theta)``
-    and the bound ``D'``.
+    Cells are coloured by what they add to the rank of the Jacobian of the evaluation map, larger cells first, or as
+    ``color`` says; cells that are not parametrically smooth are hatched. Ternary tuples are written into the cells that
+    have room for them, where there are at most 25 cells; below the picture is how many were left out. The title states
+    ``dim_fun(theta)``, where that was asked for, and the bound ``D'``.
 
     Parameters
     ----------
@@ -88,22 +97,20 @@ def draw(scene: Scene) -> Figure:
     require_matplotlib()
     from matplotlib.figure import Figure
 
-    for low, high in zip(*map(_floats, scene.box), strict=True):
-        if not high - low > max(1e-12 * max(abs(low), abs(high)), 1e-280):
-            raise InputError("plot: the box is too thin to be drawn in binary64; choose a larger --box")
+    check_box(scene)
     figure = Figure(figsize=(7.6, 6.2), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    axes.set_title(scene.headline, fontsize=11, color=_INK, pad=10)
+    axes.set_title(scene.headline, fontsize=11, color=INK, pad=10)
     colors = _Colors(scene)
     if scene.network.input_dimension == 1:
         keys, written = _draw_graph(axes, scene, colors)
     else:
         keys, written = _draw_plane(axes, scene, colors)
-    _explain(axes, scene, keys, written)
+    _explain(axes, scene, [*keys, *colors.keys()], written)
     for spine in axes.spines.values():
         spine.set_color("#9aa5b1")
     axes.tick_params(colors="#52606d", labelsize=8)
-    colors.add_bar(figure, axes, scene)
+    colors.add_bar(figure, axes)
     return figure
 
 
@@ -114,7 +121,7 @@ def _explain(axes: Axes, scene: Scene, keys: list[Any], written: int) -> None:
 
     if not all(region.smooth for region in scene.regions):
         keys.append(
-            Patch(facecolor=_ROUGH, edgecolor=_HATCH, linewidth=0, hatch="////", label="not parametrically smooth")
+            Patch(facecolor=ROUGH, edgecolor=_HATCH, linewidth=0, hatch="////", label="not parametrically smooth")
         )
     if left_out := sum(bool(region.labels) for region in scene.regions) - written:
         labels = "label" if left_out == 1 else "labels"
@@ -142,21 +149,12 @@ def save_picture(figure: Figure, path: str | os.PathLike[str]) -> None:
 
     from exactfd.io import write_atomically
 
-    suffix = check_suffix(path)
+    suffix = check_suffix(path, MATPLOTLIB)
     buffer = io.BytesIO()
     metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
     with matplotlib.rc_context({"svg.hashsalt": "exactfd", "svg.fonttype": "path"}):
         figure.savefig(buffer, format=suffix[1:], metadata=metadata)
     write_atomically(path, buffer.getvalue())
-
-
-def check_suffix(path: str | os.PathLike[str]) -> str:
-    """The suffix of a picture, in lower case; raises ``InputError`` unless it can be written."""
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
-    if suffix not in SUFFIXES:
-        found = repr(suffix) if suffix else "none"
-        raise InputError(f"{os.fspath(path)}: a picture has the suffix {' or '.join(SUFFIXES)}, found {found}")
-    return suffix
 
 
 def require_matplotlib() -> None:
@@ -171,39 +169,54 @@ def require_matplotlib() -> None:
 
 
 class _Colors:
-    """Face colours of regions, and the bar that explains them."""
+    """Face colours of regions and colours of lines, and what explains them."""
 
     def __init__(self, scene: Scene) -> None:
         import matplotlib
         from matplotlib.colors import BoundaryNorm, ListedColormap
 
-        self.most = max((region.added or 0 for region in scene.regions), default=0)
-        scale = matplotlib.colormaps[_SCALE]
-        steps = [scale(0.06 + 0.42 * k / max(self.most, 1)) for k in range(1, self.most + 1)]
-        self.map = ListedColormap([_NOTHING, *steps])
-        self.norm = BoundaryNorm([k - 0.5 for k in range(self.most + 2)], self.most + 1)
-        self.plain = scene.color == "none"
+        self.scene = scene
+        self.barred = scene.color in MEANING
+        if self.barred:
+            self.values = quantities(scene)
+            scale = matplotlib.colormaps[_SCALE]
+            self.map = ListedColormap([_NOTHING if k == 0 else scale(shade(scene, k)) for k in self.values])
+            self.norm = BoundaryNorm([k - 0.5 for k in [*self.values, self.values[-1] + 1]], len(self.values))
 
     def face(self, region: Region) -> Any:
         """Colour of one region."""
-        if not region.smooth:
-            return _ROUGH
-        return _PLAIN if self.plain else self.map(region.added or 0)
+        if not region.smooth and self.scene.color in ("rank", "none", "layer"):
+            return ROUGH
+        if self.scene.color == "bounded":
+            return PLAIN if region.bounded else UNBOUNDED
+        return self.map(self.norm(quantity(self.scene, region) or 0)) if self.barred else PLAIN
 
-    def add_bar(self, figure: Figure, axes: Axes, scene: Scene) -> None:
-        """Colour bar, unless nothing is coloured."""
+    def line(self, layer: int) -> str:
+        """Colour of what a layer bends."""
+        return layer_color(layer) if self.scene.color == "layer" else INK
+
+    def keys(self) -> list[Any]:
+        """Entries of the legend for faces."""
+        from matplotlib.patches import Patch
+
+        if self.scene.color != "bounded":
+            return []
+        present = {region.bounded for region in self.scene.regions}
+        entries = ((True, PLAIN, "bounded polytope"), (False, UNBOUNDED, "unbounded polytope"))
+        return [Patch(facecolor=color, label=text) for kind, color, text in entries if kind in present]
+
+    def add_bar(self, figure: Figure, axes: Axes) -> None:
+        """Colour bar, where faces stand for numbers."""
         from matplotlib.cm import ScalarMappable
 
-        if self.plain:
+        if not self.barred:
             return
         bar = figure.colorbar(ScalarMappable(norm=self.norm, cmap=self.map), ax=axes, fraction=0.045, pad=0.02)
-        step = max(1, math.ceil((self.most + 1) / 12))
-        bar.set_ticks(list(range(0, self.most + 1, step)))
+        bar.set_ticks(list(self.values[:: max(1, math.ceil(len(self.values) / 12))]))
         bar.minorticks_off()
         bar.ax.tick_params(length=0, labelsize=8, colors="#52606d")
         bar.outline.set_edgecolor("#9aa5b1")
-        shown = f"added to the rank, largest cell first (sum in this box: {scene.rank})"
-        bar.set_label(shown, fontsize=9, color=_INK)
+        bar.set_label(MEANING[self.scene.color].format(rank=self.scene.rank), fontsize=9, color=INK)
 
 
 # --------------------------------------------------------------------------- two inputs
@@ -215,7 +228,7 @@ def _draw_plane(axes: Axes, scene: Scene, colors: _Colors) -> tuple[list[Any], i
 
     for smooth in (True, False):
         regions = [region for region in scene.regions if region.smooth == smooth]
-        shapes = [[_floats(corner) for corner in region.corners] for region in regions]
+        shapes = [[floats(corner) for corner in region.corners] for region in regions]
         if shapes:
             axes.add_collection(
                 PolyCollection(
@@ -231,36 +244,37 @@ def _draw_plane(axes: Axes, scene: Scene, colors: _Colors) -> tuple[list[Any], i
     depth = max((wall.layer for wall in scene.walls), default=0)
     crowd = max(0.35, min(1.0, 12 / math.sqrt(len(scene.regions) + 1)))
     for layer in range(1, depth + 1):
-        segments = [[_floats(end) for end in wall.ends] for wall in scene.walls if wall.layer == layer]
+        segments = [[floats(end) for end in wall.ends] for wall in scene.walls if wall.layer == layer]
         if segments:
             width = 1.9 * 0.62 ** (layer - 1) * crowd
             label = f"bent by layer {layer}"
-            lines = LineCollection(segments, label=label, colors=_INK, linewidths=width, capstyle="round", zorder=3)
+            ink = colors.line(layer)
+            lines = LineCollection(segments, label=label, colors=ink, linewidths=width, capstyle="round", zorder=3)
             keys.append(axes.add_collection(lines))
     if 0 < len(scene.vertices) <= _MAX_DOTS:
-        dots = [_floats(vertex) for vertex in scene.vertices]
-        axes.plot(*zip(*dots, strict=True), "o", color=_INK, markersize=3.4 * crowd, zorder=4)
-    low, high = (_floats(side) for side in scene.box)
+        dots = [floats(vertex) for vertex in scene.vertices]
+        axes.plot(*zip(*dots, strict=True), "o", color=INK, markersize=3.4 * crowd, zorder=4)
+    low, high = (floats(side) for side in scene.box)
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
-    axes.set_xlabel("$x_1$", color=_INK)
-    axes.set_ylabel("$x_2$", color=_INK)
+    axes.set_xlabel("$x_1$", color=INK)
+    axes.set_ylabel("$x_2$", color=INK)
     written = 0
     if len(scene.regions) <= MAX_LABELLED:
         for region in scene.regions:
             written += _write_label(axes, scene, region, low, high)
-    return keys if depth > 1 else [], written
+    return keys if depth > 1 or scene.color == "layer" else [], written
 
 
 def _write_label(axes: Axes, scene: Scene, region: Region, low: Sequence[float], high: Sequence[float]) -> bool:
     """The ternary tuple at the centre of mass, as large as the cell has room for; whether there is room at all."""
     from matplotlib.patheffects import withStroke
 
-    text = _tuple_text(scene, region)
+    text = tuple_text(scene, region)
     if not text:
         return False
     spans = (high[0] - low[0], high[1] - low[1])
-    points = [_floats(corner) for corner in region.corners]
+    points = [floats(corner) for corner in region.corners]
     corners = [((x - low[0]) / spans[0] * _WIDTH, (y - low[1]) / spans[1] * _HEIGHT) for x, y in points]
     x, y = _centroid(corners)
     size = min(11.0, _room(corners, (x, y), text))
@@ -274,7 +288,7 @@ def _write_label(axes: Axes, scene: Scene, region: Region, low: Sequence[float],
         va="center_baseline",
         fontsize=size,
         family="monospace",
-        color=_INK,
+        color=INK,
         zorder=5,
         path_effects=[withStroke(linewidth=2.2, foreground="#ffffffd0")],
     )
@@ -309,39 +323,41 @@ def _centroid(corners: Sequence[tuple[float, ...]]) -> tuple[float, float]:
 
 
 def _draw_graph(axes: Axes, scene: Scene, colors: _Colors) -> tuple[list[Any], int]:
-    """Graph of every output, with its breakpoints, over intervals coloured by what they add to the rank.
+    """Graph of every output, with its breakpoints, over intervals coloured like cells.
 
-    Returns entries of the legend below (none), and the number of labels written.
+    Returns entries of the legend below, and the number of labels written.
     """
+    from matplotlib.lines import Line2D
+
     for region in scene.regions:
-        start, end = (_floats(corner)[0] for corner in region.corners)
+        start, end = (floats(corner)[0] for corner in region.corners)
         span = axes.axvspan(start, end, facecolor=colors.face(region), edgecolor=_HATCH, linewidth=0, zorder=0)
         if not region.smooth:
             span.set_hatch("////")
     (low,), (high,) = scene.box
     stops = sorted({low, high, *(vertex[0] for vertex in scene.vertices)})
     values = [scene.network.evaluate([stop]) for stop in stops]
-    xs = [_floats((stop,))[0] for stop in stops]
+    xs = [floats((stop,))[0] for stop in stops]
     outputs = scene.network.output_dimension
     for k in range(outputs):
-        ys = [_floats((value[k],))[0] for value in values]
-        color = _INK if outputs == 1 else f"C{k % 10}"
+        ys = [floats((value[k],))[0] for value in values]
+        color = INK if outputs == 1 else f"C{k % 10}"
         axes.plot(xs, ys, color=color, linewidth=1.8, label=f"$F_{{{k + 1}}}$", zorder=3)
         inner = slice(1, -1)
         axes.plot(xs[inner], ys[inner], "o", color=color, markersize=4, zorder=4)
     for wall in scene.walls:
-        axes.axvline(_floats(wall.ends[0])[0], color=_INK, linewidth=0.7, linestyle=":", zorder=2)
+        axes.axvline(floats(wall.ends[0])[0], color=colors.line(wall.layer), linewidth=0.7, linestyle=":", zorder=2)
     if 1 < outputs <= 10:
         axes.legend(fontsize=8, framealpha=0.9, edgecolor="#d2d8de")
     axes.set_xlim(xs[0], xs[-1])
     axes.margins(y=0.12)
-    axes.set_xlabel("$x$", color=_INK)
-    axes.set_ylabel("$F(x)$", color=_INK)
+    axes.set_xlabel("$x$", color=INK)
+    axes.set_ylabel("$F(x)$", color=INK)
     written = 0
     if len(scene.regions) <= MAX_LABELLED:
         for region in scene.regions:
-            start, end = (_floats(corner)[0] for corner in region.corners)
-            text = _tuple_text(scene, region)
+            start, end = (floats(corner)[0] for corner in region.corners)
+            text = tuple_text(scene, region)
             share = (end - start) / (xs[-1] - xs[0]) * _WIDTH
             length = 9 * _EM * len(text)
             upright = share < length
@@ -358,24 +374,11 @@ def _draw_graph(axes: Axes, scene: Scene, colors: _Colors) -> tuple[list[Any], i
                 rotation=90 if upright else 0,
                 family="monospace",
                 fontsize=9,
-                color=_INK,
+                color=INK,
                 zorder=5,
             )
-    return [], written
-
-
-# --------------------------------------------------------------------------- text and floats
-
-
-def _tuple_text(scene: Scene, region: Region) -> str:
-    """``++0|-+``, layers apart."""
-    signs = iter(region.labels)
-    return "|".join("".join("-0+"[next(signs) + 1] for _ in range(width)) for width in scene.network.relu_widths)
-
-
-def _floats(point: Sequence[Fraction]) -> tuple[float, ...]:
-    """Rounded once, for display only."""
-    result = tuple(rationals.nearest_float(rationals.to_fmpq(entry)) for entry in point)
-    if not all(abs(entry) <= _FARTHEST for entry in result):
-        raise InputError(f"plot: a coordinate is beyond {_FARTHEST:g} and cannot be drawn; choose a smaller --box")
-    return result
+    keys = [
+        Line2D([], [], color=colors.line(layer), linewidth=0.7, linestyle=":", label=f"bent by layer {layer}")
+        for layer in sorted({wall.layer for wall in scene.walls})
+    ]
+    return keys if scene.color == "layer" else [], written

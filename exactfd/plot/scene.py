@@ -1,4 +1,4 @@
-"""What a picture shows, exactly: polygons, bent lines and what each cell adds to the rank. No drawing here."""
+"""What a picture shows, exactly: polygons, bent lines and what is known of each cell. No drawing here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -21,7 +21,8 @@ from exactfd.rankproof import RankSearch
 from exactfd.rationals import format_rational
 
 Point = tuple[Fraction, ...]
-Color = Literal["rank", "none"]
+Color = Literal["rank", "facets", "layer", "bounded", "none"]
+COLORS: tuple[Color, ...] = get_args(Color)
 
 _MARGIN = Fraction(1, 8)  # of the width, on each side of the outermost vertices
 
@@ -43,6 +44,9 @@ class Region:
     added
         By how much its coefficient rows raise the rank of those of the cells before it (larger ones first); None when
         not asked for and on cells that are not smooth.
+    facets, bounded
+        Number of facets of the whole polytope, and whether it is bounded: the box neither cuts it nor adds walls. None
+        unless asked for.
     """
 
     corners: tuple[Point, ...]
@@ -50,6 +54,8 @@ class Region:
     smooth: bool
     size: Fraction
     added: int | None
+    facets: int | None = None
+    bounded: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,7 @@ class Scene:
             "box": [[format_rational(entry) for entry in side] for side in self.box],
             "top_cells": len(self.regions),
             "smooth_top_cells": sum(region.smooth for region in self.regions),
+            "color": self.color,
             "rank_in_box": self.rank,
             "functional_dimension": None if found is None else found.value,
             "theoretical_upper_bound": self.network.upper_bound,
@@ -128,7 +135,8 @@ def make_scene(
         As for :func:`~exactfd.geometry.complex.canonical_complex`; by default :func:`default_box`.
     color
         ``"rank"``: what each cell adds to the rank of the Jacobian of the evaluation map, modulo a prime, larger cells
-        first; ``"none"``: nothing.
+        first; ``"facets"``: number of facets of its whole polytope, walls of the box not counted; ``"bounded"``:
+        whether that is bounded; ``"layer"``: the layer that bends at each wall; ``"none"``: nothing.
     budget, progress
         Limits and progress.
 
@@ -152,8 +160,8 @@ def make_scene(
             f"plot: expected a network with 1 or 2 inputs, found {inputs}; fix the other inputs (fold them into the "
             "bias of layer 1), or list the cells with: exactfd cells NET --list"
         )
-    if color not in ("rank", "none"):
-        raise InputError(f'plot: color is "rank" or "none", found {color!r}')
+    if color not in COLORS:
+        raise InputError(f"plot: color is one of {', '.join(COLORS)}, found {color!r}")
     limits = default_box(network, budget=budget, progress=progress) if box is None else box
     inside = canonical_complex(network, box=limits, budget=budget, progress=progress)
     return scene_of(inside, color=color, budget=budget, progress=progress)
@@ -175,15 +183,29 @@ def scene_of(
         order = sorted((i for i, good in enumerate(smooth) if good), key=lambda i: (-sizes[i], i))
         for i, growth in zip(order, _growth(network, [labels[i] for i in order], found.upper), strict=True):
             added[i] = growth
+    shapes: list[tuple[int | None, bool | None]] = [(None, None)] * len(corners)
+    if color in ("facets", "bounded"):
+        whole = _shapes(canonical_complex(network, budget=budget, progress=progress))
+        shapes = [whole[row] for row in labels]
     return Scene(
         network=network,
         box=complex_.box,
-        regions=tuple(Region(*parts) for parts in zip(map(tuple, corners), labels, smooth, sizes, added, strict=True)),
+        regions=tuple(
+            Region(*parts, *shape)
+            for *parts, shape in zip(map(tuple, corners), labels, smooth, sizes, added, shapes, strict=True)
+        ),
         walls=_walls(complex_),
         vertices=tuple(cell.vertices()[0] for cell in complex_.cells(0) if not any(cell.walls)),
         color=color,
         dimension=found,
     )
+
+
+def _shapes(complex_: CanonicalComplex) -> dict[tuple[int, ...], tuple[int, bool]]:
+    """Number of facets and boundedness of every polytope, by ternary tuple."""
+    top = complex_.dimension
+    facets, bounded = complex_.facets(top)[1].tolist(), complex_.bounded(top).tolist()
+    return dict(zip(map(tuple, complex_.labels(top).tolist()), zip(facets, bounded, strict=True), strict=True))
 
 
 def _growth(network: Network, labels: Sequence[tuple[int, ...]], goal: int) -> list[int]:

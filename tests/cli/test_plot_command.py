@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 
@@ -62,3 +64,50 @@ def test_a_picture_with_bounds_in_its_title(run, examples, tmp_path, monkeypatch
 def test_plot_in_one_colour(answer, examples, tmp_path):
     found = answer("plot", examples / "diamond.json", "-o", tmp_path / "a.png", "--color", "none")
     assert found["functional_dimension"] is found["rank_in_box"] is None
+
+
+@pytest.mark.parametrize("color", ["facets", "layer", "bounded"])
+def test_plot_in_other_colours(answer, examples, tmp_path, color):
+    found = answer("plot", examples / "diamond.json", "-o", tmp_path / "a.svg", "--color", color)
+    assert (found["color"], found["top_cells"], found["functional_dimension"]) == (color, 4, None)
+    assert answer("plot", examples / "diamond.json", "-o", tmp_path / "a.svg")["color"] == "rank"
+
+
+@pytest.mark.parametrize("suffix", ["svg", "html"])
+def test_histogram(answer, run, examples, tmp_path, suffix):
+    out = tmp_path / f"h.{suffix}"
+    found = answer("plot", examples / "digits_3-8-8-1.json", "--histogram", "-o", out)
+    assert sum(found["facet_histogram"].values()) == found["top_cells"]
+    assert (found["walls_counted"], found["box"]) == (False, None)
+    assert out.exists()
+    boxed = answer("plot", examples / "diamond.json", "--histogram", "-o", out, "--box", "-1", "1")
+    assert (boxed["facet_histogram"], boxed["mean_facets"], boxed["walls_counted"]) == ({"4": 4}, "4", True)
+    text = run("plot", examples / "diamond.json", "--histogram", "-o", out, "--box", "-1", "1").stdout
+    assert "facets per polytope, walls of the box included: mean 4" in text
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_no_histogram_without_the_budget(answer, examples, tmp_path):
+    path = examples / "diamond.json"
+    whole = answer("plot", path, "--histogram", "-o", tmp_path / "a.svg")
+    found = answer("plot", path, "--histogram", "-o", tmp_path / "b.svg", "--max-cells", 2, code=4)
+    assert found.keys() == whole.keys()
+    assert found["facet_histogram"] is found["output"] is None
+    assert not (tmp_path / "b.svg").exists()
+
+
+def test_a_histogram_has_one_colour(run, examples, tmp_path):
+    result = run("plot", examples / "diamond.json", "--histogram", "--color", "facets", "-o", tmp_path / "a.svg")
+    assert result.exit_code == 2
+
+
+def test_a_page_needs_plotly(run, examples, tmp_path, monkeypatch):
+    run_ok = run("plot", examples / "diamond.json", "-o", tmp_path / "a.html", "--color", "facets")
+    assert run_ok.exit_code == 0
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
+    result = run("plot", examples / "diamond.json", "-o", tmp_path / "b.html")
+    assert result.exit_code == 3
+    assert "pip install 'exactfd[html]'" in result.stderr
+    assert not (tmp_path / "b.html").exists()
+    assert run("plot", examples / "diamond.json", "-o", tmp_path / "b.svg").exit_code == 0

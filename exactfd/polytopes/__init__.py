@@ -1,0 +1,1 @@
+"""Polytopes of a network: their shapes, and the notions of linear regions."""
