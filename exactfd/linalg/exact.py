@@ -84,3 +84,18 @@ def solve_on_pivots(rows: fmpz_mat, pivots: Sequence[int], free: Sequence[int]) 
             vector[pivot] = -solution[i, number]
         result.append(rationals.primitive_row(vector)[0])
     return result
+
+
+def pivots(matrix: fmpq_mat) -> list[int]:
+    """Pivot columns of the reduced row echelon form: a maximal set of independent columns, leftmost first.
+
+    >>> pivots(fmpq_mat([[0, 1, 2], [0, 1, 3]]))
+    [1, 2]
+    """
+    reduced, rank = matrix.rref()
+    found, column = [], 0
+    for i in range(rank):
+        while reduced[i, column] == 0:
+            column += 1
+        found.append(column)
+    return found

@@ -116,7 +116,7 @@ class CellFacets:
         given: list[tuple[Sequence[Any], tuple[int, int] | None, tuple[int, int] | None]] = []
         for name, label, row in zip(self._names, labels, self._maps.neurons(labels), strict=True):
             constant = not any(row[:n])
-            if (constant and (row[n] > 0) - (row[n] < 0) != label) or (not constant and label == 0):
+            if label != (row[n] > 0) - (row[n] < 0) if constant else label not in (-1, 1):
                 raise InputError(f"labels: no cell of dimension {n} has label {label} at neuron {name}")
             if not constant:
                 given.append((row if label > 0 else [-entry for entry in row], name, None))
