@@ -12,7 +12,7 @@ from math import gcd
 
 from flint import fmpq_mat
 
-from exactfd.linalg.exact import pivots
+from exactfd.linalg.exact import pivot_columns
 
 Vector = tuple[int, ...]
 
@@ -26,7 +26,7 @@ def extreme_rays(rows: Sequence[Vector]) -> list[Vector]:
     [(0, 1), (1, 0)]
     """
     size = len(rows[0])
-    first = pivots(fmpq_mat(rows).transpose())
+    first = pivot_columns(fmpq_mat(rows).transpose())
     inverse = fmpq_mat([rows[i] for i in first]).inv()
     tops, _ = inverse.numer_denom()
     table = tops.tolist()

@@ -22,7 +22,7 @@ from exactfd.geometry.box import parse_box
 from exactfd.geometry.complex import Cell
 from exactfd.geometry.location import locate
 from exactfd.geometry.programs import Infeasible, Row, solve
-from exactfd.linalg.exact import pivots
+from exactfd.linalg.exact import pivot_columns
 from exactfd.network import Network
 from exactfd.polytopes.generators import Vector, extreme_rays, faces_by_dimension, pulling_triangulation
 from exactfd.polytopes.redundancy import CellFacets, Facet, interior, irredundant
@@ -107,7 +107,7 @@ class Polytope:
         rays with ``t = 0``; coordinates that the lineality can move are zero.
         """
         n = self.dimension
-        columns = pivots(fmpq_mat([facet.coefficients for facet in self.facets])) if self.facets else []
+        columns = pivot_columns(fmpq_mat([facet.coefficients for facet in self.facets])) if self.facets else []
         rows = [(*(facet.coefficients[j] for j in columns), facet.constant) for facet in self.facets]
         found = extreme_rays([*rows, (*[0] * len(columns), 1)])
         found.sort(key=lambda g: (g[-1] == 0, tuple(Fraction(x, g[-1] or 1) for x in g[:-1])))
