@@ -15,7 +15,7 @@ from exactfd.cli.options import debug_option, debug_wanted
 from exactfd.cli.output import silence_stdout
 
 #: Each is a module of this room with a click command named ``command``.
-COMMANDS = ("info", "cells", "dim", "rank", "equal", "verify", "explain", "fiber", "plot")
+COMMANDS = ("info", "cells", "dim", "rank", "equal", "verify", "explain", "fiber", "faces", "plot")
 
 
 class Commands(click.Group):

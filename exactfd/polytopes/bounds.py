@@ -1,4 +1,4 @@
-"""Closed formulas and bounds for numbers of regions, facets and steps between regions; integers only.
+"""Closed formulas and bounds for numbers of regions, facets and steps between regions: integers and fractions.
 
 Arrangements: ``n`` hyperplanes in ``R^m``. *Simple*: every ``k <= m`` of them meet in codimension ``k`` and no ``m + 1``
 in a point. *Simple central*: all through the origin, and every ``k < m`` of them meet in codimension ``k``.
@@ -21,6 +21,8 @@ from typing import Any, Literal
 
 from exactfd import rationals
 from exactfd.errors import InputError
+from exactfd.geometry.transversality import is_simple
+from exactfd.network import Network
 
 Kind = Literal["upper", "reached", "exact", "limit"]
 Histogram = Literal["binomial", "full"]
@@ -323,6 +325,34 @@ def known_bounds(
                   True if affine or central else _either(affine, central), "opposite regions at infinity"),
         ]  # fmt: skip
     return found
+
+
+def network_bounds(
+    network: Network, *, whole_space: bool = True, supertransversal: bool | None = None
+) -> list[Bound]:
+    """:func:`known_bounds` of a network; whether its first layer is simple is decided here.
+
+    ``supertransversal`` is what a :class:`~exactfd.CanonicalComplex` says of being generic and supertransversal, or None.
+    Source: as there.
+
+    >>> net = Network([([[1, 0], [0, 1], [1, 1]], [0, 0, -1]), ([[1, 1, 1]], [0])])
+    >>> [(b.quantity, str(b.value)) for b in network_bounds(net) if b.kind == "exact" and b.holds]
+    [('regions', '7'), ('bounded_regions', '1'), ('mean_facets', '18/7'), ('diameter', '3')]
+    """
+    widths = network.relu_widths
+    biases = [row[-1] for layer in range(1, len(widths) + 1) for row in network.augmented(layer).tolist()]
+    simple = central = None
+    if len(widths) == 1:
+        simple, central = is_simple(network.augmented(1)), is_simple(network.augmented(1), central=True)
+    return known_bounds(
+        network.input_dimension,
+        widths,
+        whole_space=whole_space,
+        simple=simple,
+        simple_central=central,
+        zero_biases=not any(bias != 0 for bias in biases),
+        supertransversal=supertransversal,
+    )
 
 
 def _both(first: bool, second: bool | None) -> bool | None:
