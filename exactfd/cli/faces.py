@@ -166,7 +166,7 @@ def command(
         raise click.UsageError("--slice is given once: three points, or a file of three points")
     budget = make_budget()
     network = source.load()
-    plane = _plane(points, slice_file)
+    plane = _plane(points, slice_file, network.input_dimension)
     from exactfd.geometry.box import parse_box
     from exactfd.polytopes.slices import restrict_to_plane
 
@@ -187,14 +187,14 @@ def command(
     return exits.BUDGET
 
 
-def _plane(points: tuple[Any, ...] | None, slice_file: str | None) -> Sequence[Any] | None:
+def _plane(points: tuple[Any, ...] | None, slice_file: str | None, inputs: int) -> Sequence[Any] | None:
     if slice_file is not None:
         from exactfd import io
 
-        return io.load_points(slice_file)
+        return io.load_points(slice_file, dimension=inputs)
     if points is None:
         return None
-    return [point if isinstance(point, tuple) else (point,) for point in points]
+    return [point if isinstance(point, tuple) else (point,) * inputs for point in points]
 
 
 _STATISTICS = (
@@ -283,7 +283,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
     lines = aligned(rows)
     for entry in document.get("layers", ()):
         mean = _decimal((entry["without_walls"] or entry)["mean_facets"])
-        lines.append(f"first {entry['layers']} layers: {entry['top_cells']} polytopes, mean facets {mean}")
+        lines.append(f"up to layer {entry['layers']}: {entry['top_cells']} polytopes, mean facets {mean}")
     return [*lines, *_histogram_lines(document), *_bound_lines(document)]
 
 
