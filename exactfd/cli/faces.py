@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,7 +34,7 @@ class _SliceCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Tell the two apart by what follows: a point, or the name of a file."""
-        for place, (option, value) in enumerate(zip(args, args[1:], strict=False)):
+        for place, (option, value) in enumerate(pairwise(args)):
             if option == "--slice":
                 try:
                     corner(value)
@@ -159,8 +160,8 @@ def command(
 ) -> int:
     """Facets of every polytope: histogram, mean, variance; diameter of the dual graph; bounds from the literature.
 
-    In a box, facets in the walls are counted first and left out second. Mean facets with the walls of a plane box counted
-    are 4 for every network in general position: look at the numbers without walls.
+    In a box, facets in the walls are counted first and left out second. Mean facets with the walls of a plane box
+    counted are 4 for every network in general position: look at the numbers without walls.
     """
     if points is not None and slice_file is not None:
         raise click.UsageError("--slice is given once: three points, or a file of three points")
@@ -271,7 +272,9 @@ def _lines(document: dict[str, Any]) -> list[str]:
         return [*aligned(rows), "the budget ran out before the complex was complete", *_bound_lines(document)]
     some = "" if document["complete"] else "at least "
     bounded = document["bounded_top_cells"]
-    rows.append(("polytopes", f"{some}{document['top_cells']}" + (f" ({bounded} bounded)" if bounded is not None else "")))
+    rows.append(
+        ("polytopes", f"{some}{document['top_cells']}" + (f" ({bounded} bounded)" if bounded is not None else ""))
+    )
     if document["f_vector"] is not None:
         rows.append(("f-vector", "  ".join(map(str, document["f_vector"]))))
     rows.append(("facets by layer", "  ".join(map(str, document["facets_by_layer"])) or "none"))

@@ -1,22 +1,23 @@
 """Closed formulas and bounds for numbers of regions, facets and steps between regions: integers and fractions.
 
-Arrangements: ``n`` hyperplanes in ``R^m``. *Simple*: every ``k <= m`` of them meet in codimension ``k`` and no ``m + 1``
-in a point. *Simple central*: all through the origin, and every ``k < m`` of them meet in codimension ``k``.
+Arrangements: ``n`` hyperplanes in ``R^m``. *Simple*: every ``k <= m`` of them meet in codimension ``k`` and no ``m +
+1`` of them meet. *Simple central*: all through the origin, and every ``k <= m`` of them meet in codimension ``k``.
 Networks: ``n_0`` inputs and the widths ``n_1, ..., n_L`` of the layers that apply a ReLU.
 
 Sources: Buck, *Partition of space*, Amer. Math. Monthly 50 (1943); Zaslavsky, *Facing up to arrangements*, Mem. AMS 154
 (1975); Cover, *Geometrical and statistical properties of systems of linear inequalities*, IEEE Trans. EC-14 (1965);
 Montufar, Pascanu, Cho, Bengio, arXiv 1402.1869; Montufar, *Notes on the number of linear regions of deep neural
-networks*, SampTA 2017; Serra, Tjandraatmadja, Ramalingam, arXiv 1711.02114; Hinz, van de Geer, arXiv 1806.01918; Gaines,
-Bi, ICLR 2026 (mean number of facets).
+networks*, SampTA 2017; Serra, Tjandraatmadja, Ramalingam, arXiv 1711.02114; Hinz, van de Geer, arXiv 1806.01918;
+Gaines, Bi, ICLR 2026 (mean number of facets).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import comb, prod
+from math import comb
 from typing import Any, Literal
 
 from exactfd import rationals
@@ -62,8 +63,8 @@ def affine_bounded_faces(n: int, m: int, k: int) -> int:
 def central_faces(n: int, m: int, k: int) -> int:
     """Number of ``k``-dimensional cells of a simple central arrangement of ``n`` hyperplanes in ``R^m``.
 
-    For ``k >= 1`` there are ``C(n, m - k)`` flats, each cut into ``2 sum_{i < k} C(n - m + k - 1, i)`` regions; the origin
-    is the cell of dimension 0 where ``n >= m``. Source: Cover 1965, Theorem 1 (``k = m``); Zaslavsky 1975.
+    For ``k >= 1`` there are ``C(n, m - k)`` flats, each cut into ``2 sum_{i < k} C(n - m + k - 1, i)`` regions; the
+    origin is the cell of dimension 0 where ``n >= m``. Source: Cover 1965, Theorem 1 (``k = m``); Zaslavsky 1975.
 
     >>> [central_faces(8, 3, k) for k in range(4)]
     [1, 56, 112, 58]
@@ -99,7 +100,8 @@ def _check(n: int, m: int, k: int) -> None:
 
 
 def montufar_2014(inputs: int, widths: Sequence[int]) -> int:
-    """A number of regions that some parameter reaches: ``(prod_{l < L} floor(n_l / n_0)^{n_0}) sum_{j <= n_0} C(n_L, j)``.
+    """A number of regions that some parameter reaches:
+    ``(prod_{l < L} floor(n_l / n_0)^{n_0}) sum_{j <= n_0} C(n_L, j)``.
 
     Raises ``InputError`` unless every ``n_l >= n_0``. Source: arXiv 1402.1869, Theorem 4.
 
@@ -107,7 +109,8 @@ def montufar_2014(inputs: int, widths: Sequence[int]) -> int:
     44
     """
     _check_widths(inputs, widths, least=inputs)
-    return prod((n // inputs) ** inputs for n in widths[:-1]) * _choices(widths, inputs)
+    folds: int = math.prod(n // inputs for n in widths[:-1]) ** inputs
+    return folds * _choices(widths, inputs)
 
 
 def serra_lower(inputs: int, widths: Sequence[int]) -> int:
@@ -120,7 +123,8 @@ def serra_lower(inputs: int, widths: Sequence[int]) -> int:
     (16, 352)
     """
     _check_widths(inputs, widths, least=3 * inputs)
-    return prod((n // inputs + 1) ** inputs for n in widths[:-1]) * _choices(widths, inputs)
+    folds: int = math.prod(n // inputs + 1 for n in widths[:-1]) ** inputs
+    return folds * _choices(widths, inputs)
 
 
 def montufar_2017(inputs: int, widths: Sequence[int]) -> int:
@@ -164,8 +168,8 @@ def hinz_van_de_geer(inputs: int, widths: Sequence[int], *, histogram: Histogram
 
     The vector counts regions by the dimension of their image; ``B_l`` sends a region of dimension ``d`` to a histogram
     of at most ``sum_{j <= d} C(n_l, j)`` regions. With ``"binomial"``, ``C(n_l, j)`` of them have dimension
-    ``min(d, n_l - j)``, which gives the bound of Serra et al.; with ``"full"`` all have dimension ``min(d, n_l)``, which
-    gives that of Montufar 2017. Source: arXiv 1806.01918 (the framework and these two choices).
+    ``min(d, n_l - j)``, which gives the bound of Serra et al.; with ``"full"`` all have dimension ``min(d, n_l)``,
+    which gives that of Montufar 2017. Source: arXiv 1806.01918 (the framework and these two choices).
 
     >>> hinz_van_de_geer(2, (3, 3)), hinz_van_de_geer(2, (3, 3), histogram="full")
     (40, 49)
@@ -194,7 +198,7 @@ def regions_on_a_line(widths: Sequence[int]) -> int:
     >>> regions_on_a_line((3, 4))
     20
     """
-    return prod(n + 1 for n in widths)
+    return math.prod(n + 1 for n in widths)
 
 
 def _choices(widths: Sequence[int], inputs: int) -> int:
@@ -239,6 +243,12 @@ class Bound:
     hypothesis: str
     holds: bool | None
     source: str
+
+    def __repr__(self) -> str:
+        return f"Bound({self.quantity}, {self.kind}: {self.value}, {self.name})"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{self!r}</code>, {self.source}; {self.hypothesis}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values; fractions and integers as text."""
@@ -287,7 +297,9 @@ def known_bounds(
     text = f"widths {', '.join(map(str, sizes)) or 'none'}"
     wide, wider = all(n >= n0 for n in sizes), all(n >= 3 * n0 for n in sizes)
 
-    def entry(quantity: str, name: str, kind: Kind, value: Any, hypothesis: str, holds: bool | None, source: str) -> Bound:
+    def entry(
+        quantity: str, name: str, kind: Kind, value: Any, hypothesis: str, holds: bool | None, source: str
+    ) -> Bound:
         return Bound(quantity, name, kind, value() if holds else None, hypothesis, holds, source)
 
     always = "every parameter"
@@ -315,7 +327,8 @@ def known_bounds(
         plain, through = "all of space, simple arrangement", "all of space, simple central arrangement"
         found += [
             entry("regions", "Zaslavsky", "exact", lambda: affine_faces(n, n0, n0), plain, affine, buck),
-            entry("bounded_regions", "Zaslavsky", "exact", lambda: affine_bounded_faces(n, n0, n0), plain, affine, buck),
+            entry("bounded_regions", "Zaslavsky", "exact", lambda: affine_bounded_faces(n, n0, n0), plain, affine,
+                  buck),
             entry("mean_facets", "2 f_(n_0 - 1) / f_(n_0)", "exact", lambda: arrangement_mean_facets(n, n0), plain,
                   affine, buck),
             entry("regions", "central", "exact", lambda: central_faces(n, n0, n0), through, central, cover),
@@ -327,12 +340,10 @@ def known_bounds(
     return found
 
 
-def network_bounds(
-    network: Network, *, whole_space: bool = True, supertransversal: bool | None = None
-) -> list[Bound]:
+def network_bounds(network: Network, *, whole_space: bool = True, supertransversal: bool | None = None) -> list[Bound]:
     """:func:`known_bounds` of a network; whether its first layer is simple is decided here.
 
-    ``supertransversal`` is what a :class:`~exactfd.CanonicalComplex` says of being generic and supertransversal, or None.
+    ``supertransversal`` is what a :class:`~exactfd.CanonicalComplex` says of being generic and supertransversal.
     Source: as there.
 
     >>> net = Network([([[1, 0], [0, 1], [1, 1]], [0, 0, -1]), ([[1, 1, 1]], [0])])

@@ -5,8 +5,8 @@ or cut by a closed box. Its facets are exactly the ``(n_0 - 1)``-cells of the co
 parameter: on the closure of a cell ``C`` with labels ``s`` every pre-activation is affine, so it vanishes on all of the
 relative interior of a face or nowhere on it, and that relative interior lies in one cell ``D``, whose labels come from
 ``s`` by putting zeros. Conversely the affine pre-activations of ``C``, continued, agree with those of the network on
-``D`` (layer by layer: a neuron that is on in ``C`` is on or zero in ``D``, one that is off is off or zero), so ``D`` lies
-in the closure of ``C``. No bent hyperplane of a later layer cuts a facet from the other side alone.
+``D`` (layer by layer: a neuron that is on in ``C`` is on or zero in ``D``, one that is off is off or zero), so ``D``
+lies in the closure of ``C``. No bent hyperplane of a later layer cuts a facet from the other side alone.
 
 Sources: Grigsby, Lindsey, arXiv 2008.09052 (the complex is polyhedral); Fan et al., arXiv 2305.09145 (histograms of
 faces, numbers of simplices); Gaines, Bi, ICLR 2026 (mean number of facets).
@@ -205,9 +205,10 @@ def facet_counts(complex_: CanonicalComplex, *, walls: bool = True) -> Counts:
     counts: Counts = np.asarray(sizes, dtype=np.int64)
     if walls or complex_.box is None:
         return counts
-    inside = ~complex_.walls(n - 1).any(axis=1)
+    inside = ~np.any(complex_.walls(n - 1), axis=1)
     owner = np.repeat(np.arange(len(sizes)), sizes)
-    return np.bincount(owner[inside[flat]], minlength=len(sizes))
+    inner: Counts = np.bincount(owner[inside[flat]], minlength=len(sizes))
+    return inner
 
 
 def simplex_counts(complex_: CanonicalComplex) -> Counts:
@@ -220,8 +221,10 @@ def simplex_counts(complex_: CanonicalComplex) -> Counts:
     Source: De Loera, Rambau, Santos, *Triangulations*, section 4.3.2 (pulling refinements).
 
     >>> net = Network([([[1, 0], [0, 1], [1, 1]], [0, 0, -1]), ([[1, 1, -1]], [0])])
-    >>> sorted(simplex_counts(canonical_complex(net)).tolist()), simplex_counts(canonical_complex(net, box=(-2, 2))).sum()
-    ([0, 0, 0, 0, 0, 0, 1], np.int64(14))
+    >>> sorted(simplex_counts(canonical_complex(net)).tolist())
+    [0, 0, 0, 0, 0, 0, 1]
+    >>> int(simplex_counts(canonical_complex(net, box=(-2, 2))).sum())
+    14
     """
     vertices = complex_.vertices()
     if not vertices:  # lineality: every polytope is unbounded

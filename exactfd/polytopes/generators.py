@@ -1,8 +1,9 @@
 """Vertices, extreme rays, faces and pulling triangulations of one polyhedron from its facets, in exact integers.
 
-The double description method on homogeneous coordinates (Motzkin, Raiffa, Thompson, Thrall 1953; Fukuda, Prodon, *Double
-description method revisited*, 1996): from the cone on independent rows, each further row cuts off the rays on its wrong
-side and adds one ray for each adjacent pair across it. Faces are sets of generators, kept as bits of integers.
+The double description method on homogeneous coordinates (Motzkin, Raiffa, Thompson, Thrall 1953; Fukuda, Prodon,
+*Double description method revisited*, 1996): from the cone on independent rows, each further row cuts off the rays on
+its wrong side and adds one ray for each adjacent pair across it. Faces are sets of generators, kept as bits of
+integers.
 """
 
 from __future__ import annotations

@@ -3,13 +3,13 @@
 The closure of an ``n_0``-dimensional cell is ``{x : s_i z_i(x) >= 0}`` over the neurons whose pre-activation is not
 constant there. Among rows that are positive multiples of each other one stays, among parallel ones the tightest. Such a
 row is a facet if and only if some point violates it alone: the segment from an inner point to that point crosses its
-hyperplane where every other row is strict, and a facet has such points on both sides. A row that touches the polytope in
-a face of lower dimension, or not at all, has no such point.
+hyperplane where every other row is strict, and a facet has such points on both sides. A row that touches the polytope
+in a face of lower dimension, or not at all, has no such point.
 
 Points are proposed by rays from an inner point and certified by float signs with error bounds, or exactly. What is left
-is decided by exact programs against the facets known so far (Clarkson, *More output-sensitive geometric algorithms*, FOCS
-1994): either no point satisfies those and violates the row, which is then redundant, or the first row that the way to
-such a point crosses is a facet.
+is decided by exact programs against the facets known so far (Clarkson, *More output-sensitive geometric algorithms*,
+FOCS 1994): either no point satisfies those and violates the row, which is then redundant, or the first row that the way
+to such a point crosses is a facet.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class CellFacets:
     def rows(self, labels: Sequence[int]) -> list[Facet]:
         """Rows that define the closure, no two of them parallel in the same direction; not all need be facets."""
         n = self.dimension
-        given: list[tuple[Sequence[Any], tuple[int, int] | None, tuple[int, int] | None]] = []
+        given: list[tuple[list[Any], tuple[int, int] | None, tuple[int, int] | None]] = []
         for name, label, row in zip(self._names, labels, self._maps.neurons(labels), strict=True):
             constant = not any(row[:n])
             if label != (row[n] > 0) - (row[n] < 0) if constant else label not in (-1, 1):
@@ -122,14 +122,14 @@ class CellFacets:
                 given.append((row if label > 0 else [-entry for entry in row], name, None))
         given += [(row, None, wall) for row, wall in self._walls]
         tightest: dict[tuple[int, ...], tuple[Fraction, list[Any], list[Any]]] = {}
-        for row, name, wall in given:
+        for row, neuron, wall in given:
             direction, _, content = direction_of(row[:n])
             offset = Fraction(int(row[n]), content)
             known = tightest.get(direction)
             if known is None or offset < known[0]:
                 known = tightest[direction] = (offset, [], [])
             if offset == known[0]:
-                known[1].extend([name] * (name is not None))
+                known[1].extend([neuron] * (neuron is not None))
                 known[2].extend([wall] * (wall is not None))
         return [
             Facet(tuple(a * offset.denominator for a in direction), offset.numerator, tuple(names), (*walls, None)[0])

@@ -66,8 +66,9 @@ def restrict(network: Network, base: Any, directions: Sequence[Any]) -> Network:
 def restrict_to_plane(network: Network, points: Sequence[Any]) -> Network:
     """The network on the plane through three points ``P, Q, R``: ``(s, t) -> F(P + s (Q - P) + t (R - P))``.
 
-    So ``P, Q, R`` have coordinates ``(0, 0)``, ``(1, 0)`` and ``(0, 1)``. Exact. Raises ``ShapeError`` or ``InputError``
-    where there are not three points of ``n_0`` rationals, or where they lie on a line. Source: as :func:`restrict`.
+    So ``P, Q, R`` have coordinates ``(0, 0)``, ``(1, 0)`` and ``(0, 1)``. Exact. Raises ``ShapeError`` or
+    ``InputError`` where there are not three points of ``n_0`` rationals, or where they lie on a line. Source: as
+    :func:`restrict`.
 
     >>> net = Network([([[1, 2, 3]], [4]), ([[1]], [0])])
     >>> plane = restrict_to_plane(net, [[0, 0, 0], [1, 1, 0], [0, 0, "1/2"]])

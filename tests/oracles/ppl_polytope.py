@@ -101,8 +101,8 @@ def f_vector_by_subsets(rows: Sequence[Row], n0: int) -> tuple[int, ...]:
 def volume_by_lawrence(rows: Sequence[Row], n0: int, vertices: Sequence[Sequence[Fraction]]) -> Fraction:
     """Volume of a simple polytope from its vertices: Lawrence, *Polytope volume computation*, Math. Comp. 57 (1991).
 
-    No triangulation is involved: each vertex contributes ``(c.v)^n / (n! |det| prod gamma_i)`` for a linear function ``c``
-    that is constant on no edge, ``c = sum gamma_i a_i`` over the ``n`` rows that are tight there.
+    No triangulation is involved: each vertex contributes ``(c.v)^n / (n! |det| prod gamma_i)`` for a linear function
+    ``c`` that is constant on no edge, ``c = sum gamma_i a_i`` over the ``n`` rows that are tight there.
     """
     direction = [Fraction(7**k + 3, 5 + k) for k in range(n0)]
     total = Fraction(0)
