@@ -9,7 +9,7 @@ lies on one bent hyperplane, the number of neurons with different labels is a lo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ _ENTRIES = 1 << 21  # machine words that are gathered at once
 _WORD = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class DualGraph:
     """Adjacency of the ``n_0``-cells of a complex, by their numbers; made by :func:`dual_graph`.
 
@@ -39,7 +39,7 @@ class DualGraph:
 
     degrees: Ints
     neighbours: Ints
-    _starts: Ints = field(repr=False)
+    _starts: Ints
 
     def __len__(self) -> int:
         """Number of polytopes."""
@@ -49,6 +49,24 @@ class DualGraph:
     def edges(self) -> int:
         """Number of pairs of neighbours."""
         return len(self.neighbours) // 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values; the diameter and the radius are computed."""
+        diameter, radius = self.diameter_and_radius()
+        values, counts = np.unique(self.degrees, return_counts=True)
+        return {
+            "polytopes": len(self),
+            "edges": self.edges,
+            "degree_histogram": dict(zip(map(str, values.tolist()), counts.tolist(), strict=True)),
+            "diameter": diameter,
+            "radius": radius,
+        }
+
+    def __repr__(self) -> str:
+        return f"DualGraph({len(self)} polytopes, {self.edges} pairs of neighbours)"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{self!r}</code>"
 
     def distances(self, source: int) -> Ints:
         """Least number of facets to cross from one polytope to each, exact. Raises ``InputError`` on a wrong number."""

@@ -180,7 +180,7 @@ class Polytope:
         return rationals.to_fraction(total / factorial(self.dimension))
 
     def contains(self, point: Any) -> bool:
-        """Whether a rational point lies in the closed polytope. Raises ``ShapeError`` or ``InputError`` as for points."""
+        """Whether a rational point lies in the closed polytope; ``InputError`` where it is no such point."""
         x = [rationals.to_fraction(value) for value in rationals.vector(point, what="point")]
         if len(x) != self.dimension:
             raise InputError(f"point: expected {self.dimension} coordinates, found {len(x)}")

@@ -213,7 +213,7 @@ def _program(rows: Sequence[Facet], dimension: int) -> Program:
 def _violate(
     program: Program, row: Facet, floats: Sequence[float], basis: tuple[int, ...]
 ) -> tuple[Feasible | Infeasible, tuple[int, ...]]:
-    """Whether some point satisfies the rows of the program strictly and violates one more; a basis for the next time."""
+    """Whether some point satisfies the rows of the program strictly and violates one more; the next basis."""
     count = len(program.rows)
     program.push(Row(tuple(-entry for entry in row.coefficients), -row.constant), [-entry for entry in floats])
     answer = program.solve(basis)
