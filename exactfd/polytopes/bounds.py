@@ -334,7 +334,7 @@ def known_bounds(
             entry("regions", "central", "exact", lambda: central_faces(n, n0, n0), through, central, cover),
             entry("mean_facets", "2 f_(n_0 - 1) / f_(n_0), central", "exact",
                   lambda: arrangement_mean_facets(n, n0, central=True), through, central, cover),
-            entry("diameter", "all hyperplanes", "exact", lambda: n, f"{plain}, central or not",
+            entry("diameter", "all hyperplanes", "exact", lambda: n if affine or n0 > 1 else 1, f"{plain}, central or not",
                   True if affine or central else _either(affine, central), "opposite regions at infinity"),
         ]  # fmt: skip
     return found
