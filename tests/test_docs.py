@@ -95,6 +95,10 @@ JSON_ANSWERS = {
     "verify": ["c.json"],
     "explain": ["examples/iris_4-6-6-3.json", "examples/iris_4-6-6-3.json --max-cells 20"],
     "fiber": ["examples/hidden_family_t_2.json --steps 2 --save walk"],
+    "faces": [
+        "examples/wine_2-6-3.json --by-layer --simplices --eccentricities",
+        "examples/iris_4-6-6-3.json --max-cells 100",
+    ],
     "plot": ["examples/diamond.json -o a.svg", "examples/diamond.json -o b.svg --max-cells 2"],
 }
 

@@ -334,8 +334,8 @@ def known_bounds(
             entry("regions", "central", "exact", lambda: central_faces(n, n0, n0), through, central, cover),
             entry("mean_facets", "2 f_(n_0 - 1) / f_(n_0), central", "exact",
                   lambda: arrangement_mean_facets(n, n0, central=True), through, central, cover),
-            entry("diameter", "all hyperplanes", "exact", lambda: n if affine or n0 > 1 else 1, f"{plain}, central or not",
-                  True if affine or central else _either(affine, central), "opposite regions at infinity"),
+            entry("diameter", "all hyperplanes", "exact", lambda: n if affine or n0 > 1 else 1,
+                  f"{plain}, central or not", _either(affine, central), "opposite regions at infinity"),
         ]  # fmt: skip
     return found
 
@@ -371,4 +371,4 @@ def _both(first: bool, second: bool | None) -> bool | None:
 
 
 def _either(first: bool | None, second: bool | None) -> bool | None:
-    return None if first is None or second is None else first or second
+    return True if first or second else None if None in (first, second) else False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,12 +38,7 @@ def some_networks() -> tuple[tuple[str, Network], ...]:
 
 def random_network(sizes, seed: int, size: int = 9999) -> Network:
     rng = np.random.default_rng(seed)
-    return Network(
-        [
-            (rng.integers(-size, size, (n, m)), rng.integers(-size, size, n))
-            for m, n in zip(sizes, sizes[1:], strict=False)
-        ]
-    )
+    return Network([(rng.integers(-size, size, (n, m)), rng.integers(-size, size, n)) for m, n in pairwise(sizes)])
 
 
 def histograms_by_ppl(network: Network, box=None):
