@@ -10,6 +10,7 @@ lies on one bent hyperplane, the number of neurons with different labels is a lo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,10 @@ from exactfd.geometry.complex import CanonicalComplex
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
-_SEARCHES = 48  # single searches before what is left is done for many sources together
-_ENTRIES = 1 << 21  # machine words that are gathered at once
-_WORD = 64
+_TOGETHER = 200  # searches that cost as much as a single one when many are done together
+_ROUND = 16  # single searches between two looks at whether they decide more than that
+_WORD = 64  # sources in a machine word
+_WORDS = 16  # words of sources in one block
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -104,10 +106,12 @@ class DualGraph:
         lower, upper = np.zeros(len(self), dtype=np.int64), np.full(len(self), np.iinfo(np.int64).max)
         known = np.zeros(len(self), dtype=bool)
         largest, smallest = 0, np.iinfo(np.int64).max
-        for turn in range(_SEARCHES):
-            left = np.flatnonzero(~known & ((upper > largest) | (lower < smallest)))
-            if not len(left):
-                return int(largest), int(smallest)
+        left, before, turn = np.arange(len(self)), len(self) + _TOGETHER * _ROUND, 0
+        while len(left):
+            if turn % _ROUND == 0:
+                if before - len(left) < _TOGETHER * _ROUND:
+                    break
+                before = len(left)
             limits.check()
             pick = left[np.argmin(lower[left])] if turn % 2 else left[np.argmax(upper[left])]
             distance = self.distances(int(pick))
@@ -116,36 +120,52 @@ class DualGraph:
             np.maximum(lower, np.maximum(distance, value - distance), out=lower)
             np.minimum(upper, value + distance, out=upper)
             known[pick] = True
-        left = np.flatnonzero(~known & ((upper > largest) | (lower < smallest)))
+            left = np.flatnonzero(~known & ((upper > largest) | (lower < smallest)))
+            turn += 1
         rest = self._eccentricities(left, limits, progress)
         return int(max(largest, rest.max(initial=0))), int(min(smallest, rest.min(initial=smallest)))
 
     def _eccentricities(self, sources: Ints, limits: Budget, progress: Progress) -> Ints:
         """Bit ``j`` of word ``w`` of a polytope: whether source ``64 w + j`` of the block has reached it."""
         result = np.zeros(len(sources), dtype=np.int64)
-        if len(self) < 2:
-            return result
-        block = _WORD * max(1, _ENTRIES // len(self.neighbours))
-        for first in range(0, len(sources), block):
-            part = sources[first : first + block]
-            place = np.arange(len(part))
-            words = -(-len(part) // _WORD)
-            reached = np.zeros((len(self), words), dtype=np.uint64)
-            reached[part, place // _WORD] = np.uint64(1) << (place % _WORD).astype(np.uint64)
+        columns, place_of = self._columns
+        for first in range(0, len(sources), _WORD * _WORDS):
+            part = place_of[sources[first : first + _WORD * _WORDS]]
+            source = np.arange(len(part))
+            word, bit = source // _WORD, (source % _WORD).astype(np.uint64)
+            reached = np.zeros((len(self), -(-len(part) // _WORD)), dtype=np.uint64)
+            reached[part, word] = np.uint64(1) << bit
+            gathered = np.empty_like(reached)
             steps = 0
             while True:
                 limits.check()
-                further = np.bitwise_or.reduceat(reached[self.neighbours], self._starts, axis=0)
-                further |= reached
+                further = reached.copy()
+                for column in columns:
+                    np.take(reached, column, axis=0, out=gathered[: len(column)], mode="clip")  # no copy of the output
+                    further[: len(column)] |= gathered[: len(column)]
                 grown = np.bitwise_or.reduce(further ^ reached, axis=0)
                 if not grown.any():
                     break
                 steps += 1
-                moving = (grown[place // _WORD] >> (place % _WORD).astype(np.uint64)) & np.uint64(1)
-                result[first + np.flatnonzero(moving)] = steps
+                result[first + np.flatnonzero((grown[word] >> bit) & np.uint64(1))] = steps
                 reached = further
             progress("eccentricities", first + len(part), len(sources))
         return result
+
+    @cached_property
+    def _columns(self) -> tuple[list[Ints], Ints]:
+        """The ``j``-th neighbours of all polytopes that have so many, polytopes in the order of their degrees, and the
+        place of each polytope in that order: gathers over a whole prefix are several times faster than ragged ones.
+        """
+        order = np.argsort(-self.degrees, kind="stable")
+        place_of = np.empty_like(order)
+        place_of[order] = np.arange(len(order))
+        degrees, starts = self.degrees[order], self._starts[order]
+        columns = []
+        for j in range(int(degrees.max(initial=0))):
+            count = int((degrees > j).sum())
+            columns.append(place_of[self.neighbours[starts[:count] + j]])
+        return columns, place_of
 
 
 def dual_graph(complex_: CanonicalComplex) -> DualGraph:
