@@ -177,6 +177,9 @@ def command(
     if reason is not None and algorithm == "complex":
         raise InputError(f"{source.net}: {reason}; for facets alone use --algorithm programs")
     chosen = "programs" if reason is not None or algorithm == "programs" else "complex"
+    if chosen == "programs" and (simplices or by_layer or eccentricities):
+        why = f"{source.net}: {reason}" if reason is not None else "--algorithm programs"
+        raise InputError(f"{why}; --simplices, --by-layer and --eccentricities need the whole complex")
     survey = Survey(looked_at, limits, budget, simplices, by_layer, eccentricities)
     with reporting(quiet=answer.quiet, writing_to=answer.output) as progress:
         survey.run(chosen, progress)
@@ -303,14 +306,12 @@ def _spread(part: dict[str, Any]) -> str:
 def _histogram_lines(document: dict[str, Any]) -> list[str]:
     tallies = [part for _, part in _tallies(document)]
     numbers = sorted({int(key) for part in tallies for key in part["facet_histogram"]})
-    header = ["facets", "polytopes", "bounded"] + ["without walls"] * (len(tallies) > 1)
-    table = [header]
-    for number in numbers:
-        key = str(number)
-        bounded = document["facet_histogram_bounded"]
-        row = [key, str(document["facet_histogram"].get(key, 0)), "?" if bounded is None else str(bounded.get(key, 0))]
-        table.append(row + [str(part["facet_histogram"].get(key, 0)) for part in tallies[1:]])
-    return _columns(table, right=True)
+    columns = {"polytopes": document["facet_histogram"], "bounded": document["facet_histogram_bounded"]}
+    if len(tallies) > 1:
+        columns["without walls"] = tallies[1]["facet_histogram"]
+    known = {name: histogram for name, histogram in columns.items() if histogram is not None}
+    table = [[str(number), *(str(h.get(str(number), 0)) for h in known.values())] for number in numbers]
+    return _columns([["facets", *known], *table], right=True)
 
 
 def _bound_lines(document: dict[str, Any]) -> list[str]:

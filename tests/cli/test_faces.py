@@ -126,6 +126,9 @@ def test_many_inputs_take_programs(answer, run, random_network):
     assert document["algorithm"] == "programs"
     assert (document["top_cells"], document["complete"]) == (5, False)
     assert "more than 5 cells" in document["limit"]
+    for option in ("--simplices", "--by-layer", "--eccentricities"):
+        whole = run("faces", path, option)
+        assert (whole.exit_code, "need the whole complex" in whole.stderr) == (3, True)
     refused = run("faces", path, "--algorithm", "complex")
     assert refused.exit_code == 3
     assert "use --algorithm programs" in refused.stderr

@@ -15,13 +15,15 @@ import exactfd
 from exactfd.errors import InputError, ShapeError
 from exactfd.geometry.programs import Point
 from exactfd.network import Network
+from exactfd.polytopes import redundancy
 from exactfd.polytopes.faces import facet_counts, simplex_counts
+from exactfd.polytopes.generators import extreme_rays
 from exactfd.polytopes.polytope import cell_polytope, polytope_at, polytope_of
 from exactfd.polytopes.redundancy import CellFacets, Facet, irredundant
 from strategies import KINDS, degenerate_networks, networks
 
 pytest.importorskip("ppl", reason="the independent polyhedra need the test extra pplpy")
-from oracles import ppl_polytope
+from oracles import fractions_net, ppl_polytope
 
 SEED, COUNT = 6, 6 * len(KINDS)
 
@@ -179,6 +181,46 @@ def test_rows_that_touch_a_face_of_lower_dimension_are_no_facets():
     assert irredundant([*square, cut], inner) == [0, 1, 2, 3, 4]
     near = Facet((-(2**80), -(2**80)), 2**81, ())  # touches it
     assert irredundant([*square, near], inner) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_programs_alone_give_the_same_facets(kind, monkeypatch):
+    """The slow twin: no rays, so that programs decide every row, ties among the first ones crossed included."""
+    for name, network in some_networks():
+        if name != kind:
+            continue
+        n = network.input_dimension
+        cells = list(exactfd.canonical_complex(network).cells(n))[:6]
+        usual = [CellFacets(network)(cell.labels, cell.interior_point()) for cell in cells]
+        with monkeypatch.context() as patch:
+            patch.setattr(redundancy, "_shot", lambda rows, inner: set())
+            assert [CellFacets(network)(cell.labels) for cell in cells] == usual
+
+
+def test_ties_are_settled_by_programs(monkeypatch):
+    """From the middle of the square the way to a corner crosses several rows at once."""
+    monkeypatch.setattr(redundancy, "_shot", lambda rows, inner: set())
+    square = [Facet((1, 0), 0, ()), Facet((-1, 0), 1, ()), Facet((0, 1), 0, ()), Facet((0, -1), 1, ())]
+    touching = [Facet((1, 1), 0, ()), Facet((-1, -1), 2, ()), Facet((1, -1), 1, ()), Facet((-1, 1), 1, ())]
+    cutting = [Facet((2, 2), -1, ()), Facet((-2, -2), 3, ())]
+    inner = Point.of([Fraction(1, 2), Fraction(1, 2)])
+    assert irredundant([*square, *touching], inner) == [0, 1, 2, 3]
+    assert irredundant([*touching, *square], inner) == [4, 5, 6, 7]
+    assert irredundant([*touching, *square, *cutting], inner) == [4, 5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_extreme_rays_of_degenerate_cones(seed):
+    """Rows with entries -1, 0, 1 meet in many more than they need to; PPL finds the same rays."""
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(2, 6))
+    while True:
+        rows = rng.integers(-1, 2, (int(rng.integers(size, 3 * size)), size)).tolist()
+        if fractions_net.rank([[Fraction(e) for e in row] for row in rows]) == size:
+            break
+    expected = ppl_polytope.Polyhedron([[*map(Fraction, row), Fraction(0)] for row in rows], size)
+    assert set(extreme_rays([tuple(row) for row in rows])) == expected.rays
+    assert len(extreme_rays([tuple(row) for row in rows])) == len(expected.rays)
 
 
 def test_coinciding_hyperplanes_name_all_their_neurons():
