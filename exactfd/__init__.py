@@ -32,7 +32,20 @@ if TYPE_CHECKING:
     from exactfd.jacobians import ModularMatrix, cell_jacobian, float_jacobian, jacobian, modular_jacobian
     from exactfd.network import Network
     from exactfd.plot import plot_complex
+    from exactfd.polytopes.bounds import Bound, known_bounds, network_bounds
+    from exactfd.polytopes.dual import DualGraph, dual_graph
+    from exactfd.polytopes.faces import (
+        FaceStatistics,
+        face_statistics,
+        face_statistics_by_programs,
+        facet_counts,
+        layer_statistics,
+        simplex_counts,
+    )
+    from exactfd.polytopes.polytope import Polytope, cell_polytope, polytope_at, polytope_of
+    from exactfd.polytopes.redundancy import Facet
     from exactfd.polytopes.regions import RegionCounts, region_counts
+    from exactfd.polytopes.slices import restrict, restrict_to_plane
     from exactfd.rationals import to_fractions, to_numpy, to_sympy
     from exactfd.search import SearchResult, along_path
     from exactfd.symbolic import SymbolicCell, symbolic_cell
@@ -91,6 +104,24 @@ _HOME = {
     "move": "exactfd.symmetry.fiber",
     "FiberWalk": "exactfd.symmetry.fiber",
     "FiberPoint": "exactfd.symmetry.fiber",
+    "Polytope": "exactfd.polytopes.polytope",
+    "polytope_at": "exactfd.polytopes.polytope",
+    "polytope_of": "exactfd.polytopes.polytope",
+    "cell_polytope": "exactfd.polytopes.polytope",
+    "Facet": "exactfd.polytopes.redundancy",
+    "FaceStatistics": "exactfd.polytopes.faces",
+    "face_statistics": "exactfd.polytopes.faces",
+    "face_statistics_by_programs": "exactfd.polytopes.faces",
+    "layer_statistics": "exactfd.polytopes.faces",
+    "facet_counts": "exactfd.polytopes.faces",
+    "simplex_counts": "exactfd.polytopes.faces",
+    "DualGraph": "exactfd.polytopes.dual",
+    "dual_graph": "exactfd.polytopes.dual",
+    "restrict": "exactfd.polytopes.slices",
+    "restrict_to_plane": "exactfd.polytopes.slices",
+    "Bound": "exactfd.polytopes.bounds",
+    "known_bounds": "exactfd.polytopes.bounds",
+    "network_bounds": "exactfd.polytopes.bounds",
     "batch_certificate": "exactfd.certificates",
     "dimension_certificate": "exactfd.certificates",
     "f_vector_certificate": "exactfd.certificates",
@@ -155,6 +186,24 @@ __all__ = [
     "move",
     "FiberWalk",
     "FiberPoint",
+    "Polytope",
+    "polytope_at",
+    "polytope_of",
+    "cell_polytope",
+    "Facet",
+    "FaceStatistics",
+    "face_statistics",
+    "face_statistics_by_programs",
+    "layer_statistics",
+    "facet_counts",
+    "simplex_counts",
+    "DualGraph",
+    "dual_graph",
+    "restrict",
+    "restrict_to_plane",
+    "Bound",
+    "known_bounds",
+    "network_bounds",
     "batch_certificate",
     "dimension_certificate",
     "f_vector_certificate",

@@ -7,8 +7,10 @@ why the trained files are part of the repository.
 
 from __future__ import annotations
 
+import json
 import warnings
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from exactfd.io import save
 from exactfd.network import Network
 
 HERE = Path(__file__).resolve().parent
+MANY = 1000  # parameters
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def tasks() -> list[Task]:
             digits.target % 2,
             (8, 8),
         ),
+        Task("digits_64-32-32-10", "digits: 64 pixels / 16; 10 digits", digits.data / 16, digits.target, (32, 32)),
     ]
 
 
@@ -97,13 +101,37 @@ def accuracy(network: Network, task: Task) -> float:
     return float(np.mean(guesses == task.classes))
 
 
+def save_trained(network: Network, task: Task) -> Path:
+    """Write a network: as JSON, or where that would be long as the floats themselves."""
+    if network.parametric_dimension < MANY:
+        file = HERE / f"{task.name}.json"
+        save(network, file)
+        return file
+    file = HERE / f"{task.name}.npz"
+    arrays = {}
+    for number, (weight, bias) in enumerate(network.to_numpy(), start=1):
+        arrays[f"W{number}"], arrays[f"b{number}"] = weight, bias
+    np.savez(file, **arrays)
+    return file
+
+
+def save_three_digits() -> None:
+    """The first 0, 1 and 2 of the digits, for a plane section of the network with 64 inputs."""
+    digits = load_digits()
+    rows = [digits.data[np.flatnonzero(digits.target == digit)[0]] / 16 for digit in range(3)]
+    points = [[str(Fraction(float(value))) for value in row] for row in rows]
+    document = {"format": "exactfd-points", "version": 1, "points": points}
+    (HERE / "points" / "digits_0_1_2.json").write_text(json.dumps(document) + "\n")
+
+
 def main() -> None:
     """Train and save every network and print the rows of the table."""
     for task in tasks():
         network = Network.from_sklearn(train(task))
-        save(network, HERE / f"{task.name}.json")
+        file = save_trained(network, task)
         shape = ", ".join(str(n) for n in network.architecture)
-        print(f"| `{task.name}.json` | {task.about} | ({shape}) | {accuracy(network, task):.3f} |")
+        print(f"| `{file.name}` | {task.about} | ({shape}) | {accuracy(network, task):.3f} |")
+    save_three_digits()
 
 
 if __name__ == "__main__":

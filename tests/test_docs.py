@@ -96,6 +96,10 @@ JSON_ANSWERS = {
     "equal": ["examples/hidden_family_t_2.json examples/hidden_family_t_1-3.json --certificate c.json"],
     "identifiability": ["examples/two_layer_corner.json", "examples/two_layer_corner.json --max-cells 3"],
     "search": ["--list", "hidden-symmetry --save h.json"],
+    "faces": [
+        "examples/wine_2-6-3.json --by-layer --simplices --eccentricities",
+        "examples/iris_4-6-6-3.json --max-cells 100",
+    ],
     "verify": ["c.json"],
     "plot": [
         "examples/diamond.json -o a.svg",

@@ -34,6 +34,11 @@ def results():
     yield exactfd.top_cells(net)
     yield exactfd.region_counts(net)
     yield float_hit_and_run(net, box=(0, 5), points=5, steps=2)
+    yield exactfd.polytope_at(net, [10])
+    yield exactfd.face_statistics(exactfd.canonical_complex(net, box=(0, 5)), simplices=True)
+    yield exactfd.face_statistics_by_programs(net)
+    yield exactfd.dual_graph(exactfd.canonical_complex(net))
+    yield from exactfd.network_bounds(net)
 
 
 @pytest.mark.parametrize("result", list(results()), ids=lambda r: type(r).__name__)

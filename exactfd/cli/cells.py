@@ -100,7 +100,7 @@ def command(
     from exactfd.geometry.box import parse_box
 
     limits = parse_box(box, network.input_dimension)
-    if algorithm != "splitting" and (found := _too_large(network, limits)):
+    if algorithm != "splitting" and (found := too_large(network, limits)):
         if algorithm == "complex" or dimension is None or dimension < network.input_dimension:
             raise InputError(f"{source.net}: {found}; for the cells of top dimension alone use --algorithm splitting")
         algorithm = "splitting"
@@ -115,7 +115,7 @@ def command(
     return exits.BUDGET
 
 
-def _too_large(network: Network, box: Box | None) -> str | None:
+def too_large(network: Network, box: Box | None) -> str | None:
     """Why the whole complex cannot even be begun, if so."""
     from flint import fmpq_mat
 

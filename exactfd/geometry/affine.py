@@ -49,6 +49,18 @@ class CellMaps:
         rows, scale = self._outputs(len(parts))
         return fmpz_mat(rows), scale
 
+    def neurons(self, labels: Sequence[int]) -> list[list[Any]]:
+        """The pre-activation of every ReLU neuron on the cell with these labels, as a row of ``n_0 + 1`` integers: a
+        positive multiple of the affine function ``(a, c)`` that it is there, layer by layer.
+
+        Source: as :meth:`__call__`.
+
+        >>> CellMaps(Network([([["1/2"]], [1]), ([[3]], [0])], output_activation="relu")).neurons([1, 1])
+        [[1, 2], [3, 6]]
+        """
+        self(labels)
+        return [row for number in range(len(self._network.relu_widths)) for row in self._outputs(number)[0]]
+
     def _outputs(self, number: int) -> tuple[list[list[Any]], Any]:
         """Pre-activations of a layer (counted from 0) from the inputs on the stack."""
         matrix, denominator = self._layers[number]

@@ -412,19 +412,26 @@ class CanonicalComplex:
         return graph
 
     def dual_graph(self) -> networkx.Graph:
-        """Adjacency of the ``n_0``-dimensional cells: nodes are their indices (attribute ``labels``), edges the
-        ``(n_0 - 1)``-cells between two of them (attribute ``facet``).
+        """Adjacency of the ``n_0``-dimensional cells: nodes are their indices (attributes ``labels`` and ``bounded``),
+        edges the ``(n_0 - 1)``-cells between two of them (attributes ``facet``, its index, and ``neurons``, the places
+        in the ternary tuple that are zero there and not on both sides).
         """
         import networkx
 
         graph = networkx.Graph()
-        graph.add_nodes_from((i, {"labels": tuple(row)}) for i, row in enumerate(self.labels(self.dimension).tolist()))
+        labels, bounded = self.labels(self.dimension), self.bounded(self.dimension).tolist()
+        graph.add_nodes_from(
+            (i, {"labels": tuple(row), "bounded": bounded[i]}) for i, row in enumerate(labels.tolist())
+        )
+        vanishing = self.labels(self.dimension - 1) == 0
         flat, sizes = self.facets(self.dimension)
         owner = np.repeat(np.arange(len(sizes)), sizes)
         order = np.argsort(flat, kind="stable")
         facet, cells = flat[order], owner[order]
         for i in np.flatnonzero(facet[1:] == facet[:-1]).tolist():
-            graph.add_edge(int(cells[i]), int(cells[i + 1]), facet=int(facet[i]))
+            one, other = int(cells[i]), int(cells[i + 1])
+            changing = vanishing[facet[i]] & ((labels[one] != 0) | (labels[other] != 0))
+            graph.add_edge(one, other, facet=int(facet[i]), neurons=tuple(np.flatnonzero(changing).tolist()))
         return graph
 
     # ------------------------------------------------------------------ reports

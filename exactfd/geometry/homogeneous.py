@@ -21,6 +21,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 
 from exactfd import rationals
+from exactfd.linalg.exact import pivot_columns
 from exactfd.network import Network
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
@@ -160,11 +161,11 @@ def _first_layer_coordinates(first: fmpq_mat | None, n0: int) -> tuple[int, fmpq
         return 0, fmpq_mat(0, 1), fmpq_mat(n0, 1)
     n = first.nrows()
     weight = fmpq_mat(n, n0, [first[i, j] for i in range(n) for j in range(n0)])
-    rows = _pivots(weight.transpose())
+    rows = pivot_columns(weight.transpose())
     rank = len(rows)
     if rank == 0:  # every hyperplane is at infinity or everything: signs are constants
         return 0, fmpq_mat(n, 1, [first[i, n0] for i in range(n)]), fmpq_mat(n0, 1)
-    columns = _pivots(fmpq_mat(rank, n0, [weight[i, j] for i in rows for j in range(n0)]))
+    columns = pivot_columns(fmpq_mat(rank, n0, [weight[i, j] for i in rows for j in range(n0)]))
     inverse = fmpq_mat(rank, rank, [weight[i, j] for i in rows for j in columns]).inv()
     offset = fmpq_mat(rank, 1, [first[i, n0] for i in rows])
     coefficients = fmpq_mat(n, rank, [weight[i, j] for i in range(n) for j in columns]) * inverse
@@ -181,14 +182,3 @@ def _first_layer_coordinates(first: fmpq_mat | None, n0: int) -> tuple[int, fmpq
             lift[column, j] = inverse[i, j]
         lift[column, rank] = -shift[i, 0]
     return rank, new_first, lift
-
-
-def _pivots(matrix: fmpq_mat) -> list[int]:
-    """Pivot columns of the reduced row echelon form: a maximal set of independent columns, leftmost first."""
-    reduced, rank = matrix.rref()
-    pivots, column = [], 0
-    for i in range(rank):
-        while reduced[i, column] == 0:
-            column += 1
-        pivots.append(column)
-    return pivots

@@ -74,6 +74,39 @@ def is_generic(augmented: fmpq_mat) -> bool | None:
     return True
 
 
+def is_simple(augmented: fmpq_mat, *, central: bool = False) -> bool | None:
+    """Whether the hyperplanes of a layer form a simple arrangement: every ``k <= m`` of them meet in codimension ``k``,
+    and no ``m + 1`` of them meet. So none are parallel, which :func:`is_generic` allows.
+
+    With ``central``: whether all biases are zero and every ``k <= m`` hyperplanes meet in codimension ``k``.
+    ``augmented`` is ``[W | b]``, ``n x (m + 1)``. Returns ``None`` where too many subsets would have to be tried.
+    Source: Stanley, *An introduction to hyperplane arrangements*, section 2.4 (general position).
+
+    >>> from flint import fmpq_mat
+    >>> parallel = fmpq_mat([[1, 0, 0], [1, 0, 1]])
+    >>> is_simple(parallel), is_generic(parallel), is_simple(fmpq_mat([[1, 0, 0], [0, 1, 1]]))
+    (False, True, True)
+    """
+    m = augmented.ncols() - 1
+    rows = [rationals.primitive_row(row)[0] for row in augmented.tolist()]
+    if central and any(row[m] != 0 for row in rows):
+        return False
+    tables = [(min(len(rows), m), [row[:m] for row in rows])]
+    if not central and len(rows) > m:
+        tables.append((m + 1, rows))
+    verdicts = [_all_independent(table, size) for size, table in tables]
+    return False if False in verdicts else None if None in verdicts else True
+
+
+def _all_independent(rows: list[list[fmpz]], size: int) -> bool | None:
+    """Whether every ``size`` of the rows are linearly independent."""
+    if not _affordable(comb(len(rows), size), size):
+        return None
+    residues = np.array([[int(entry) % _PRIME for entry in row] for row in rows], dtype=np.int64)
+    suspicious = _dependent(list(combinations(range(len(rows)), size)), _projected(residues, size))
+    return all(_rank([rows[i] for i in subset]) == size for subset in suspicious)
+
+
 def _affordable(count: int, size: int) -> bool:
     """Whether so many determinants of this size take no more than seconds."""
     return count <= MAX_SUBSETS and count * size**3 <= MAX_PRODUCTS

@@ -47,11 +47,7 @@ def kernel(matrix: fmpq_mat) -> list[list[fmpz]]:
     on the columns that are no pivots of the reduced row echelon form.
     """
     reduced, count = matrix.rref()
-    pivots, column = [], 0
-    for i in range(count):
-        while reduced[i, column] == 0:
-            column += 1
-        pivots.append(column)
+    pivots = _leading_columns(reduced, count)
     taken = set(pivots)
     result = []
     for free in range(matrix.ncols()):
@@ -63,6 +59,24 @@ def kernel(matrix: fmpq_mat) -> list[list[fmpz]]:
             vector[pivot] = -reduced[i, free]
         result.append(rationals.primitive_row(vector)[0])
     return result
+
+
+def pivot_columns(matrix: fmpq_mat) -> list[int]:
+    """Pivot columns of the reduced row echelon form: a maximal set of independent columns, leftmost first.
+
+    >>> pivot_columns(fmpq_mat([[0, 1, 2], [0, 1, 3]]))
+    [1, 2]
+    """
+    return _leading_columns(*matrix.rref())
+
+
+def _leading_columns(reduced: fmpq_mat, rank: int) -> list[int]:
+    found, column = [], 0
+    for i in range(rank):
+        while reduced[i, column] == 0:
+            column += 1
+        found.append(column)
+    return found
 
 
 def solve_on_pivots(rows: fmpz_mat, pivots: Sequence[int], free: Sequence[int]) -> list[list[fmpz]]:

@@ -1,1 +1,1 @@
-"""Polytopes of a network: their shapes, and the notions of linear regions."""
+"""Polytopes of a network: shapes of one and of all, slices, the dual graph, bounds, and notions of linear regions."""

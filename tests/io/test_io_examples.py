@@ -27,7 +27,7 @@ def test_every_example_is_read_and_follows_its_schema(path: Path) -> None:
     schema = ROOT / "exactfd" / "schemas" / ("points-v1.json" if is_points else "network-v1.json")
     jsonschema.validate(json.loads(path.read_text()), json.loads(schema.read_text()))
     if is_points:
-        assert load_points(path, dimension=1)
+        assert load_points(path, dimension=64 if path.stem.startswith("digits") else 1)
     else:
         shape = re.search(r"(\d+-)+\d+$", path.stem)
         network = load(path)
@@ -37,7 +37,13 @@ def test_every_example_is_read_and_follows_its_schema(path: Path) -> None:
 
 def example(name: str) -> Network:
     """The example of this name."""
-    return load(EXAMPLES / f"{name}.json")
+    return load(example_file(name))
+
+
+def example_file(name: str) -> Path:
+    """Its one file."""
+    (path,) = (EXAMPLES / f"{name}{suffix}" for suffix in (".json", ".npz") if (EXAMPLES / f"{name}{suffix}").exists())
+    return path
 
 
 def test_example_1_1() -> None:
@@ -61,6 +67,14 @@ def test_twenty_witnesses() -> None:
     assert len(list((EXAMPLES / "witnesses").glob("*.json"))) == 20
 
 
+def test_three_images_for_a_plane_section() -> None:
+    """The network tells the three digits apart, so its values on the corners of the section are known."""
+    network = example("digits_64-32-32-10")
+    points = load_points(EXAMPLES / "points" / "digits_0_1_2.json", dimension=64)
+    values = [network.evaluate(point) for point in points]
+    assert [row.index(max(row)) for row in values] == [0, 1, 2]
+
+
 def test_accuracies_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """The trained files do on the real data what ``README.md`` says."""
     spec = importlib.util.spec_from_file_location("exactfd_example_train", EXAMPLES / "train.py")
@@ -74,6 +88,7 @@ def test_accuracies_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(tasks) >= 3
     for task in tasks:
         network = example(task.name)
-        row = next(line for line in table.splitlines() if f"`{task.name}.json`" in line)
+        file = example_file(task.name).name
+        row = next(line for line in table.splitlines() if f"`{file}`" in line)
         shape = ", ".join(str(n) for n in network.architecture)
-        assert row == f"| `{task.name}.json` | {task.about} | ({shape}) | {train.accuracy(network, task):.3f} |"
+        assert row == f"| `{file}` | {task.about} | ({shape}) | {train.accuracy(network, task):.3f} |"
