@@ -36,8 +36,8 @@ def command(
     """
     budget = make_budget()
     network = source.load()
-    if folder is not None:
-        _make(folder)
+    if folder is not None and os.path.lexists(folder) and not os.path.isdir(folder):
+        raise InputError(f"{folder}: expected a directory to write to, found a file")
     from exactfd.io import save
     from exactfd.symmetry.fiber import walk_fiber
 
@@ -45,6 +45,7 @@ def command(
         walk = walk_fiber(network, steps=steps, seed=seed, budget=budget, progress=progress)
     document: dict[str, Any] = {**walk.to_dict(), "rounded_to": source.rounded_to}
     if folder is not None:
+        _make(folder)
         document["files"] = [os.path.join(folder, f"step-{k}.json") for k in range(1, len(walk.points) + 1)]
         for path, point in zip(document["files"], walk.points, strict=True):
             save(point.network, path)

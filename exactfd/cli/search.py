@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -139,16 +140,18 @@ def predicate(text: str) -> Callable[[Network], Any]:
             if spec is None or spec.loader is None or not os.path.isfile(place):
                 raise InputError(f"{place}: expected a Python file, found none")
             module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
+            with contextlib.redirect_stdout(sys.stderr):
+                spec.loader.exec_module(module)
         else:
             sys.path.insert(0, os.getcwd())
             try:
-                module = importlib.import_module(place)
+                with contextlib.redirect_stdout(sys.stderr):
+                    module = importlib.import_module(place)
             finally:
                 sys.path.remove(os.getcwd())
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{text}: expected a Python module, found: {type(error).__name__}: {error}") from None
     function: Any = getattr(module, name, None)
     if not callable(function):

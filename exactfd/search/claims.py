@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -120,8 +122,9 @@ class Predicate(Claim):
     def confirm(self, networks: Networks, budget: Budget) -> Witness | None:
         """Ask the predicate. Raises ``PredicateError`` where it raises."""
         try:
-            answer = bool(self._function(networks[0]))
-        except Exception as error:
+            with contextlib.redirect_stdout(sys.stderr):  # standard output is for answers
+                answer = bool(self._function(networks[0]))
+        except (Exception, SystemExit) as error:
             message = f"the predicate {self.name} raised {type(error).__name__}: {error}"
             raise PredicateError(" ".join(message.splitlines()), networks[0]) from error
         return Witness(networks, {}, lambda budget, progress: []) if answer else None
@@ -150,13 +153,14 @@ def everywhere_smooth(network: Network, budget: Budget) -> bool:
     return bool(smooth_mask(top_cells(network, budget=budget).labels, network.relu_widths).all())
 
 
-def dimension_evidence(*results: DimensionResult) -> Certify:
-    """Certificates of functional dimensions."""
+def dimension_evidence(*results: DimensionResult, names: Sequence[str] | None = None) -> Certify:
+    """Certificates of functional dimensions, of ``network 1``, ``network 2``, ... or what ``names`` calls them."""
+    called = names or [f"network {number}" for number in range(1, len(results) + 1)]
 
     def certify(budget: Budget, progress: Progress) -> list[tuple[str, Certificate]]:
         return [
-            (f"functional dimension of network {number}", dimension_certificate(r, budget=budget, progress=progress))
-            for number, r in enumerate(results, 1)
+            (f"functional dimension of {name}", dimension_certificate(result, budget=budget, progress=progress))
+            for name, result in zip(called, results, strict=True)
         ]
 
     return certify

@@ -180,9 +180,10 @@ class NotSemicontinuous(Claim):
         values = [result.value for result in results]
         if len(set(values[1:])) != 1:
             return None
-        facts = {
+        facts: dict[str, Any] = {
             "times": ["0", *map(str, TIMES)],
             "functional_dimensions": values,
             "jump": "up" if at_start.lower < closest.lower else "down",
         }
-        return Witness(networks, facts, dimension_evidence(*results))
+        names = [f"the parameter at t = {t}" for t in facts["times"]]
+        return Witness(networks, facts, dimension_evidence(*results, names=names))

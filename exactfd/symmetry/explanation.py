@@ -8,7 +8,8 @@ nearby ones takes its place: the bias of one of these neurons, on which nothing 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,13 +18,15 @@ import numpy as np
 from exactfd.annihilation import annihilates
 from exactfd.budget import Budget, Progress, silent
 from exactfd.dimension import DimensionResult, functional_dimension
-from exactfd.errors import BudgetExceeded, InternalError
+from exactfd.errors import BudgetExceeded
+from exactfd.gauge import Gauge
 from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.homogeneous import homogenise
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.top import is_small
-from exactfd.jacobians import SignArray
+from exactfd.jacobians import ModularNetwork, SignArray
 from exactfd.kernels import Vector
+from exactfd.linalg import modular
 from exactfd.network import Network
 from exactfd.rankproof import RankSearch
 from exactfd.symmetry.directions import Directions, Span, UnluckyPrimeError, named, parameter_names
@@ -40,6 +43,7 @@ from exactfd.symmetry.mechanisms import (
 from exactfd.symmetry.places import Places
 
 _EXAMPLES = 3  # cells that an explanation shows
+_ATTEMPTS = 5  # primes that are tried
 
 
 @dataclass(frozen=True)
@@ -132,9 +136,11 @@ class Explanation:
         if cells is None or not directions:
             return not directions
         smooth = cells.labels[smooth_mask(cells.labels, self.network.relu_widths)]
-        span = Span(self.network, self.result.search.prime)
-        span.add(_scalings(self.network, self.result.search))
-        return len(span.add(directions)) == len(directions) and annihilates(self.network, directions, smooth)
+        independent = any(
+            len(span.add(directions)) == len(directions)
+            for span in itertools.islice(_spans(self.network, self.result.search.gauge), _ATTEMPTS)
+        )
+        return independent and annihilates(self.network, directions, smooth)
 
     def to_dict(self) -> dict[str, Any]:
         """The keys of ``exactfd explain --json``."""
@@ -208,32 +214,47 @@ def explain(
         return _nothing_smooth(result)
     search = result.search
     try:
-        for attempt in itertools.count():
-            try:
-                return _Attribution(result, search, smooth, budget, progress).run()
-            except UnluckyPrimeError:
-                search = RankSearch.start(network, skip=attempt)
-                search.add_cells(smooth, budget=budget, progress=progress)
+        for attempt in range(_ATTEMPTS):
+            last = attempt == _ATTEMPTS - 1
+            with suppress(UnluckyPrimeError):
+                return _Attribution(result, search, smooth, budget, progress).run(keep_going=last)
+            search = RankSearch.start(network, skip=attempt + 1)
+            search.add_cells(smooth, budget=budget, progress=progress)
+        return _unattributed(result, None)
     except BudgetExceeded as error:
-        span = Span(network, result.search.prime)
-        span.add(_scalings(network, result.search))
-        known = [result.hidden_kernel[i] for i in span.add(result.hidden_kernel)]
-        return Explanation(result, [], known if result.status == "proved" else None, limit=str(error))
-    raise InternalError("unreachable")
+        return _unattributed(result, str(error))
 
 
-def _scalings(network: Network, search: RankSearch) -> list[Sequence[Any]]:
-    """The scaling directions, and a substitute for each one that is lost: as many as there are hidden neurons."""
-    places = Places(network)
-    substitutes = [unit(network, places.row(layer, i)[-1]) for layer, i in search.gauge.left_out]
-    return [*search.gauge.vectors, *substitutes]
+def _unattributed(result: DimensionResult, limit: str | None) -> Explanation:
+    """The kernel as it was proved, with no reason given."""
+    span = next(_spans(result.network, result.search.gauge))
+    known = [result.hidden_kernel[i] for i in span.add(result.hidden_kernel)]
+    return Explanation(result, [], known if result.status == "proved" else None, limit=limit)
+
+
+def _span_modulo(network: Network, gauge: Gauge, prime: int) -> Span | None:
+    """The span of the scaling directions, and of a substitute for each one that is lost, modulo a prime that divides no
+    denominator; None where these are not as independent as they are over Q: as many as there are hidden neurons.
+    """
+    places, span = Places(network), Span(network, prime)
+    substitutes = [unit(network, places.row(layer, i)[-1]) for layer, i in gauge.left_out]
+    span.add([*gauge.vectors, *substitutes])
+    return span if span.dimension == sum(network.architecture[1:-1]) else None
+
+
+def _spans(network: Network, gauge: Gauge) -> Iterator[Span]:
+    """That span modulo one prime after the other."""
+    for prime in modular.primes():
+        if ModularNetwork.reduce(network, prime) is not None:
+            span = _span_modulo(network, gauge, prime)
+            if span is not None:
+                yield span
 
 
 def _nothing_smooth(result: DimensionResult) -> Explanation:
     """No cell is smooth: the function is not differentiable in theta anywhere, and everything is in the kernel."""
     network = result.network
-    span = Span(network, result.search.prime)
-    span.add(_scalings(network, result.search))
+    span = next(_spans(network, result.search.gauge))
     units = [unit(network, j) for j in range(network.parametric_dimension)]
     vectors = [units[j] for j in span.add(units)]
     statement = "no cell of full dimension is parametrically smooth: the supremum is over empty batches"
@@ -258,37 +279,51 @@ class _Attribution:
         self._facts = Facts(self.network, result.cells.labels, smooth, search.prime)
         # of the kernel modulo the prime: at least that over Q
         self._whole = self.network.parametric_dimension - search.rank
-        self._span = Span(self.network, search.prime)
+        self._span: Span
+        self._dimension = self.network.input_dimension
         self._rejected: set[tuple[int, ...]] = set()
         self._mechanisms: list[Mechanism] = []
+        self._claimed: list[Vector] = []
+        self._prefix = "" if len(smooth) == len(result.cells.labels) else "on the smooth cells, "
 
-    def run(self) -> Explanation:
-        """All mechanisms, then what is left; everything proved at once in the end."""
+    def run(self, *, keep_going: bool) -> Explanation:
+        """All mechanisms, then what is left; everything proved at once in the end, also directions that only statements
+        rest on.
+
+        A direction that is none in the end means that the prime shows a kernel that is too large: raises
+        ``UnluckyPrimeError``, or with ``keep_going`` leaves out the mechanisms with such a direction.
+        """
         while True:
-            self._span = Span(self.network, self.search.prime)
-            self._span.add(_scalings(self.network, self.search))
-            self._mechanisms = []
+            span = _span_modulo(self.network, self.search.gauge, self.search.prime)
+            if span is None:
+                raise UnluckyPrimeError(self.search.prime)
+            self._span = span
+            self._mechanisms, self._claimed = [], []
             self._take(proposals(self.network, self._facts, self._directions))
             if self._span.dimension < self._whole and is_small(homogenise(self.network)):
                 self._take(self._other_coincidences())
             left = self._left()
-            vectors = [vector for mechanism in self._mechanisms for vector in mechanism.directions] + left
+            vectors = list({_key(vector): vector for vector in (*self._claimed, *left)}.values())
             proved = self._directions.proved(vectors, budget=self._budget, progress=self._progress)
             if len(proved) == len(vectors):
                 return Explanation(self.result, self._mechanisms, left if self.result.status == "proved" else None)
-            kept = set(map(_key, proved))
-            self._rejected |= {_key(vector) for vector in vectors} - kept
+            if not keep_going:
+                raise UnluckyPrimeError(self.search.prime)
+            self._rejected |= set(map(_key, vectors)) - set(map(_key, proved))
 
     def _take(self, found: Iterable[Proposal]) -> None:
         for proposal in found:
             self._progress("mechanisms", self._span.dimension, self._whole)
             if self._budget is not None:
                 self._budget.check()
+            if self._rejected and any(_key(vector) in self._rejected for vector in proposal.vectors):
+                continue
             vectors = self._new(proposal.vectors)
             if vectors:
-                cells = self.smooth[proposal.cells]
+                self._claimed += proposal.vectors
                 neurons = tuple((layer + 1, i) for layer, i in proposal.neurons)
-                self._mechanisms.append(Mechanism(proposal.kind, neurons, vectors, proposal.statement, cells))
+                cells, statement = self.smooth[proposal.cells], self._prefix + proposal.statement
+                self._mechanisms.append(Mechanism(proposal.kind, neurons, vectors, statement, cells))
             if self._span.dimension == self._whole:
                 return
 
@@ -299,9 +334,14 @@ class _Attribution:
         return [vectors[i] for i in self._span.add(vectors)]
 
     def _other_coincidences(self) -> Iterable[Proposal]:
-        cells = canonical_complex(self.network, budget=self._budget, progress=self._progress)
-        facets = cells.labels(self.network.input_dimension - 1)
-        pairs = pairs_that_coincide(self.network, facets)
+        cells, top = canonical_complex(self.network, budget=self._budget, progress=self._progress), self._dimension
+        flat, sizes = cells.facets(top)
+        owner = np.repeat(np.arange(len(sizes)), sizes)
+        order = np.argsort(flat, kind="stable")
+        facets, beside = flat[order[::2]], owner[order].reshape(-1, 2)  # on all of space each facet has two sides
+        labels = cells.labels(top)
+        sides = labels[beside[:, 0]], labels[beside[:, 1]]
+        pairs = pairs_that_coincide(self.network, cells.labels(top - 1)[facets], sides)
         yield from coinciding(self.network, self._facts, self._directions, pairs)
 
     def _left(self) -> list[Vector]:

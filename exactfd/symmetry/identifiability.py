@@ -196,7 +196,7 @@ def identifiability(
     >>> second, third = ([[-1, -1], [1, 2], [-2, -1]], [1, -3, 10]), ([[-3, -1, 1]], [0])
     >>> found = identifiability(Network([([[1, 0], [0, 1]], [0, 0]), second, third]))
     >>> found.tpic, found.lra, found.no_hidden_symmetries, found.flips
-    (True, True, None, (2, (1, 2, 3)))
+    (True, True, None, (2, (0, 1, 2)))
     """
     limits = budget or Budget()
     cells = canonical_complex(network, budget=limits, progress=progress)

@@ -43,7 +43,10 @@ Neuron = tuple[int, int]  # (layer, neuron), both counted from 0
 
 @dataclass(frozen=True)
 class Proposal:
-    """A mechanism and directions that it should have; ``cells`` are rows of the smooth labels that show it."""
+    """A mechanism and directions that it should have; ``cells`` are rows of the smooth labels that show it.
+
+    The statement is true where every smooth cell annihilates all of the ``vectors``.
+    """
 
     kind: Kind
     neurons: tuple[Neuron, ...]
@@ -90,9 +93,9 @@ class Facts:
         return np.asarray(self.active[layer] & self.seen[layer])
 
     def always_active(self, layer: int) -> list[int]:
-        """Neurons of a hidden layer that are active on some smooth cell, and on each where the output sees them."""
+        """Neurons of a hidden layer that the output sees on some smooth cell, and active wherever it sees them."""
         active, seen = self.active[layer], self.seen[layer]
-        return np.flatnonzero(active.any(axis=0) & (active | ~seen).all(axis=0)).tolist()
+        return np.flatnonzero(self.shown(layer).any(axis=0) & (active | ~seen).all(axis=0)).tolist()
 
 
 def proposals(network: Network, facts: Facts, directions: Directions) -> Iterator[Proposal]:
@@ -117,8 +120,8 @@ def _inactive(network: Network, facts: Facts) -> Iterator[Proposal]:
             free = [*places.row(layer, i)]
             free += places.outgoing(layer, i) if layer + 1 < network.depth else []
             kind: Kind = "identically_zero" if (layer, i) in facts.zero else "never_active"
-            what = "vanishes identically" if kind == "identically_zero" else "is active on no smooth cell"
-            statement = f"{name(layer, i)} {what}: the weights into and out of it are free"
+            what = "vanishes identically" if kind == "identically_zero" else "is never active"
+            statement = f"{name(layer, i)} {what}: the weights into and out of it move nothing"
             none = np.zeros(len(active), dtype=bool)
             yield Proposal(kind, ((layer, i),), [unit(network, j) for j in free], statement, none)
 
@@ -129,7 +132,9 @@ def _never_visible(network: Network, facts: Facts) -> Iterator[Proposal]:
     for layer, active in enumerate(facts.active):
         for i in np.flatnonzero(active.any(axis=0) & ~facts.shown(layer).any(axis=0)).tolist():
             vectors = [unit(network, j) for j in places.row(layer, i)]
-            statement = f"the output never depends on {name(layer, i)} where it is active: the weights into it are free"
+            statement = (
+                f"the output never depends on {name(layer, i)} where it is active: the weights into it move nothing"
+            )
             yield Proposal("never_visible", ((layer, i),), vectors, statement, active[:, i])
 
 
@@ -168,7 +173,7 @@ def _never_together(network: Network, facts: Facts, directions: Directions) -> I
             seen = "the output never depends on both of them active"
             if layer + 1 < len(facts.active) and not (where & facts.active[layer + 1][:, k]).any():
                 seen = "they are never active together"
-            statement = f"{name(layer, i)} and {name(layer + 1, k)}: {seen}, so the weight between them is free"
+            statement = f"{name(layer, i)} and {name(layer + 1, k)}: {seen}, so the weight between them moves nothing"
             both = ((layer, i), (layer + 1, k))
             yield Proposal("never_active_together", both, [unit(network, weight)], statement, where)
 
@@ -180,8 +185,9 @@ def _always_active(network: Network, facts: Facts) -> Iterator[Proposal]:
         if chosen:
             shown: BoolArray = np.asarray(facts.shown(layer)[:, chosen].any(axis=1))
             who = " and ".join(name(layer, i) for i in chosen)
-            are = "is" if len(chosen) == 1 else "are"
-            statement = f"{who} {are} active wherever the output depends on it: layers {layer + 1} and {layer + 2} mix"
+            are, them = ("is", "it") if len(chosen) == 1 else ("are", "them")
+            mix = f"layers {layer + 1} and {layer + 2} mix"
+            statement = f"{who} {are} active wherever the output depends on {them}: {mix}"
             neurons = tuple((layer, i) for i in chosen)
             yield Proposal("always_active", neurons, mixing(network, layer, chosen), statement, shown)
 
@@ -242,47 +248,66 @@ def _small_sensitivities(network: Network, facts: Facts, directions: Directions)
 
 
 def _proportional(network: Network, facts: Facts, directions: Directions) -> Iterator[Proposal]:
-    """Neurons of one layer with proportional rows bend along the same set."""
+    """Neurons of one layer with proportional rows."""
     for layer in range(network.depth - 1):
         groups: dict[tuple[fmpz, ...], list[int]] = {}
         for i, row in enumerate(network.augmented(layer + 1).tolist()):
-            if any(row):
+            if any(row[:-1]):
                 primitive = rationals.primitive_row(row)[0]
                 sign = 1 if next(entry for entry in primitive if entry) > 0 else -1
                 groups.setdefault(tuple(sign * entry for entry in primitive), []).append(i)
         for group in groups.values():
             if len(group) > 1:
-                yield _coinciding(network, facts, directions, [(layer, i) for i in group])
+                found = _together(network, facts, directions, [(layer, i) for i in group], "have proportional rows")
+                yield from found
 
 
 def coinciding(
     network: Network, facts: Facts, directions: Directions, pairs: Sequence[tuple[Neuron, Neuron]]
 ) -> Iterator[Proposal]:
-    """Pairs of neurons whose bent hyperplanes share a cell of dimension ``n_0 - 1``."""
-    for pair in pairs:
-        yield _coinciding(network, facts, directions, list(pair))
+    """Pairs of neurons whose bent hyperplanes share a piece, those in adjacent layers first."""
+    for pair in sorted(pairs, key=lambda pair: (abs(pair[0][0] - pair[1][0]), pair)):
+        yield from _together(network, facts, directions, list(pair), "share a piece of their bent hyperplanes")
 
 
-def _coinciding(network: Network, facts: Facts, directions: Directions, group: Sequence[Neuron]) -> Proposal:
-    """Directions that move these neurons, those of their layers that are always active, and the biases behind them."""
+def _together(
+    network: Network, facts: Facts, directions: Directions, group: Sequence[Neuron], what: str
+) -> Iterator[Proposal]:
+    """Directions that move at least two of these neurons, together with neurons of their layers that are always active
+    and with the biases behind them.
+    """
     places = Places(network)
-    free: set[int] = set()
+    own = {
+        (layer, i): {*places.row(layer, i), *(places.outgoing(layer, i) if layer + 1 < network.depth else ())}
+        for layer, i in group
+    }
+    free = set().union(*own.values())
     for layer in {layer for layer, _ in group if layer + 1 < network.depth}:
         free.update(places.biases(layer + 1))
-        for i in {i for level, i in group if level == layer} | set(facts.always_active(layer)):
+        for i in facts.always_active(layer):
             free.update(places.row(layer, i), places.outgoing(layer, i))
-    for layer, i in group:
-        free.update(places.row(layer, i))
-    who = " and ".join(name(layer, i) for layer, i in group)
-    statement = f"{who} bend along the same set: they move together"
-    shown = np.any([facts.active[layer][:, i] for layer, i in group], axis=0)
-    return Proposal("coinciding", tuple(group), directions.within(free), statement, shown)
+    moved: dict[Neuron, None] = {}
+    vectors = []
+    for vector in directions.within(free):
+        touched = [neuron for neuron, parameters in own.items() if any(vector[j] != 0 for j in parameters)]
+        if len(touched) > 1:
+            vectors.append(vector)
+            moved |= dict.fromkeys(touched)
+    if vectors:
+        who = " and ".join(name(layer, i) for layer, i in moved)
+        shown = np.any([facts.active[layer][:, i] for layer, i in moved], axis=0)
+        yield Proposal("coinciding", tuple(moved), vectors, f"{who} {what}: they move together", shown)
 
 
-def pairs_that_coincide(network: Network, facets: SignArray) -> list[tuple[Neuron, Neuron]]:
-    """Pairs of hidden neurons that both vanish on some cell of dimension ``n_0 - 1`` (rows of ``facets``)."""
+def pairs_that_coincide(
+    network: Network, facets: SignArray, sides: tuple[SignArray, SignArray]
+) -> list[tuple[Neuron, Neuron]]:
+    """Pairs of hidden neurons that both vanish on some cell of dimension ``n_0 - 1`` (rows of ``facets``), and on
+    neither of the two cells beside it (rows of ``sides``).
+    """
     hidden = sum(network.architecture[1:-1])
-    zero = (facets[:, :hidden] == 0).astype(np.float64)
+    bends = (facets == 0) & (sides[0] != 0) & (sides[1] != 0)
+    zero = bends[:, :hidden].astype(np.float64)
     shared = zero.T @ zero > 0
     neurons = [(layer, i) for layer, width in enumerate(network.architecture[1:-1]) for i in range(width)]
     return [(neurons[a], neurons[b]) for a, b in combinations(range(hidden), 2) if shared[a, b]]

@@ -173,3 +173,27 @@ def test_identifiability_without_the_budget(run, answer, examples):
     cut = answer("identifiability", examples / "two_layer_corner.json", "--max-cells", 3, code=4)
     assert list(cut) == list(whole)
     assert cut["tpic"] is cut["no_hidden_symmetries"] is None
+
+
+def test_predicates_that_leave_or_print(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loud.py").write_text(
+        "import sys\nprint('imported')\n"
+        "def leaves(net): sys.exit(0)\n"
+        "def prints(net):\n    print('called')\n    return True\n"
+    )
+    result = run("search", "loud.py:leaves", "--json")
+    assert result.exit_code == 3
+    assert "SystemExit" in result.stderr
+    assert result.stdout == ""
+    result = run("search", "loud.py:prints", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["found"]
+
+
+def test_certificates_along_a_path_are_named_by_their_places(answer):
+    found = answer("search", "not-semicontinuous")
+    assert [entry["about"] for entry in found["certificates"]][:2] == [
+        "functional dimension of the parameter at t = 0",
+        "functional dimension of the parameter at t = 1/4",
+    ]

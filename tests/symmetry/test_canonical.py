@@ -163,9 +163,7 @@ PETERSEN = (10, [*cycles(5)[1], *((5 + i, 5 + (i + 2) % 5) for i in range(5)), *
     ],
 )
 def test_graphs_that_colours_alone_do_not_tell_apart(one, other, same, grounded):
-    first, second = (
-        scrambled(incidence(*graph, grounded=grounded), seed) for seed, graph in enumerate((one, other))
-    )
+    first, second = (scrambled(incidence(*graph, grounded=grounded), seed) for seed, graph in enumerate((one, other)))
     found = equivalence(first, second)
     assert (found is not None) == same
     if same:

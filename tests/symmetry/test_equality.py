@@ -46,9 +46,7 @@ def assert_right(result, expected, box=None):
             assert result.symmetry.apply(result.first) == result.second
         return
     found = result.witness
-    values = [
-        tuple(fractions_net.evaluate(*plain(network), found.point)) for network in (result.first, result.second)
-    ]
+    values = [tuple(fractions_net.evaluate(*plain(network), found.point)) for network in (result.first, result.second)]
     assert values == [found.first, found.second]
     assert values[0] != values[1]
     if box is not None:

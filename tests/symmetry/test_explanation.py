@@ -255,3 +255,118 @@ def test_as_values():
     assert pickle.loads(pickle.dumps(found)).to_dict() == document
     names = parameter_names(found.network)
     assert len(set(names)) == len(names) == found.network.parametric_dimension
+
+
+# ------------------------------------------------------------------ what the sentences say
+
+PRIME = 8388593  # the first one that is tried
+
+
+def sensitivities(network, labels, layer):
+    """Derivatives of the outputs by what the neurons of a hidden layer (from 0) put out, on a cell; plain fractions."""
+    layers = network.to_fractions()
+    parts = fractions_net.split_labels(layers, network.output_activation, labels)
+    outputs = len(layers[-1][1])
+    slope = [[Fraction(int(i == j)) for j in range(outputs)] for i in range(outputs)]
+    for number in range(len(layers) - 1, layer, -1):
+        weight = layers[number][0]
+        masked = number >= len(parts)  # no ReLU behind the last layer
+        active = [masked or label > 0 for label in (parts[number] if not masked else [1] * len(weight))]
+        slope = [
+            [sum(row[k] * weight[k][j] for k in range(len(weight)) if active[k]) for j in range(len(weight[0]))]
+            for row in slope
+        ]
+    return slope
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sentences_about_neurons_are_true(seed):
+    checked = 0
+    for _, network in degenerate_networks(8700 + seed, 30):
+        found = explain(network)
+        cells = exactfd.split_cells(network).labels.tolist()
+        widths = network.relu_widths
+        start = [sum(widths[:k]) for k in range(len(widths))]
+        layers, activation = network.to_fractions(), network.output_activation
+        smooth = [labels for labels in cells if fractions_net.is_smooth(layers, activation, labels)]
+        for mechanism in found.mechanisms:
+            assert mechanism.statement.startswith("on the smooth cells, ") == (
+                len(smooth) < len(cells) and mechanism.kind != "not_smooth"
+            )
+            if mechanism.kind == "not_smooth":
+                assert not smooth
+                continue
+            for layer, i in mechanism.neurons:
+                active = [labels for labels in smooth if layer > len(widths) or labels[start[layer - 1] + i] > 0]
+                if mechanism.kind in ("never_active", "identically_zero"):
+                    assert not active
+                    zero = all(labels[start[layer - 1] + i] == 0 for labels in cells)
+                    assert (mechanism.kind == "identically_zero") == zero
+                elif mechanism.kind == "never_visible" and layer < network.depth:
+                    assert active
+                    assert not any(any(row[i] for row in sensitivities(network, x, layer - 1)) for x in active)
+                elif mechanism.kind == "always_active":
+                    seen = [x for x in smooth if any(row[i] for row in sensitivities(network, x, layer - 1))]
+                    assert seen
+                    assert all(x in active for x in seen)
+                else:
+                    continue
+                checked += 1
+            if mechanism.kind == "never_active_together":
+                (one, i), (_, k) = mechanism.neurons
+                both = [
+                    x for x in smooth if x[start[one - 1] + i] > 0 and (one + 1 > len(widths) or x[start[one] + k] > 0)
+                ]
+                if "never active together" in mechanism.statement:
+                    assert not both
+                if one + 1 < network.depth:
+                    assert not any(any(row[k] for row in sensitivities(network, x, one)) for x in both)
+                checked += 1
+    assert checked > 20
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [([[0]], [0]), ([[PRIME]], [0])],
+        [([[0]], [-1]), ([[PRIME]], [0])],
+        [([[1]], [0]), ([[0]], [-1]), ([[PRIME]], [0])],
+    ],
+)
+def test_scalings_that_vanish_modulo_the_first_prime(layers):
+    """Multiples of the prime are as good as any other weight."""
+    found = explain(Network(layers))
+    assert found.attributed + len(found.unexplained) == found.deficit
+    assert found.check()
+    plain = explain(Network([([[w // PRIME or w for w in row] for row in weight], b) for weight, b in layers]))
+    assert (found.deficit, found.attributed) == (plain.deficit, plain.attributed)
+
+
+def test_counts_in_sentences():
+    """They are about the kernel over Q, not modulo a prime."""
+    found = explain(Network([([[PRIME], [0]], [PRIME, 1]), ([[1, 1]], [0])]))
+    (small,) = [m for m in found.mechanisms if m.kind == "image_too_small"]
+    assert "span 2 of 3 dimensions" in small.statement
+    assert small.dimension == 1
+
+
+def test_coinciding_names_what_moves():
+    net = Network([([[1], [-1]], [-1, 2]), ([[-1, -2], [-1, 1]], [2, 1]), ([[-1, -1]], [0])])
+    found = [m for m in explain(net).mechanisms if m.kind == "coinciding"]
+    assert [m.neurons for m in found] == [((1, 0), (2, 0)), ((1, 1), (2, 1))]
+    assert all("share a piece" in m.statement for m in found)
+    names = parameter_names(net)
+    for mechanism in found:
+        for layer, i in mechanism.neurons:
+            into, out = (f"W{layer}[{i},", f"b{layer}[{i}]"), f"W{layer + 1}["
+            own = [
+                k
+                for k, text in enumerate(names)
+                if text.startswith(into) or (text[:3] == out and text.endswith(f",{i}]"))
+            ]
+            assert any(vector[k] != 0 for vector in mechanism.directions for k in own)
+
+
+def test_neurons_that_nobody_sees_are_not_called_always_active():
+    net = Network([([[1], [1]], [0, 0]), ([[1, 0]], [1]), ([[-1]], [1])])
+    assert all((1, 1) not in m.neurons for m in explain(net).mechanisms if m.kind == "always_active")
