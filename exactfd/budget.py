@@ -59,12 +59,26 @@ class Budget:
         if self.time_limit is not None and self.seconds > self.time_limit:
             raise BudgetExceeded(f"the time limit of {self.time_limit:g} s ran out (--time-limit)")
         if self.memory_limit is not None:
-            used = max(peak_memory(), current_memory() + bytes_needed)
+            used = self._memory(bytes_needed)
             if used > self.memory_limit:
                 raise BudgetExceeded(
                     f"{used >> 20} MiB of memory {'needed' if bytes_needed else 'used'}, the limit is "
                     f"{self.memory_limit >> 20} MiB (--memory-limit)"
                 )
+
+    def _memory(self, bytes_needed: int) -> int:
+        """What is compared with the limit."""
+        return max(peak_memory(), current_memory() + bytes_needed)
+
+
+class BudgetInWorker(Budget):
+    """A budget for one of many computations in one process: memory is what the process holds at each check.
+
+    The peak that an earlier computation left behind says nothing about this one.
+    """
+
+    def _memory(self, bytes_needed: int) -> int:
+        return current_memory() + bytes_needed
 
 
 def peak_memory() -> int:

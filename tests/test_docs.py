@@ -96,6 +96,12 @@ JSON_ANSWERS = {
     "equal": ["examples/hidden_family_t_2.json examples/hidden_family_t_1-3.json --certificate c.json"],
     "identifiability": ["examples/two_layer_corner.json", "examples/two_layer_corner.json --max-cells 3"],
     "search": ["--list", "hidden-symmetry --save h.json"],
+    "experiment": [
+        "run examples/experiments/small.toml -o small.store",
+        "status small.store",
+        "report small.store",
+        "export small.store -o small.csv",
+    ],
     "verify": ["c.json"],
     "plot": ["examples/diamond.json -o a.svg", "examples/diamond.json -o b.svg --max-cells 2"],
 }

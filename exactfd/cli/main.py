@@ -25,6 +25,7 @@ COMMANDS = (
     "equal",
     "identifiability",
     "search",
+    "experiment",
     "verify",
     "plot",
 )
