@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 from exactfd.errors import BudgetExceeded, InputError
 
@@ -72,13 +72,24 @@ class Budget:
 
 
 class BudgetInWorker(Budget):
-    """A budget for one of many computations in one process: memory is what the process holds at each check.
+    """A budget for one of many computations in one process: what counts is the memory that this one has added.
 
-    The peak that an earlier computation left behind says nothing about this one.
+    What earlier ones left behind, their peak or a heap that was not given back, says nothing about this one.
+
+    Parameters
+    ----------
+    before
+        Bytes of resident memory when the computation began.
+    limits
+        As for :class:`Budget`.
     """
 
+    def __init__(self, *, before: int, **limits: Any) -> None:
+        super().__init__(**limits)
+        self._before = before
+
     def _memory(self, bytes_needed: int) -> int:
-        return current_memory() + bytes_needed
+        return current_memory() - self._before + bytes_needed
 
 
 def peak_memory() -> int:

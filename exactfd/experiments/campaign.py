@@ -30,6 +30,7 @@ from exactfd.io.files import StrPath
 
 _AHEAD = 2  # networks under way for each worker: none waits for the driver, few are lost with it
 _PAUSE = 0.2  # seconds after which the driver looks up, for an interrupt
+_ONE_SIGNAL = 0.5  # seconds within which two interrupts are one: `timeout` sends two
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 RETRIES = 3
 
@@ -247,15 +248,18 @@ def _one_thread_each() -> Iterator[None]:
 
 
 class _Interrupts:
-    """Within the block the first Ctrl-C sets ``wanted``; the second is a ``KeyboardInterrupt``, as ever."""
+    """Within the block the first Ctrl-C sets ``wanted``; a later one is a ``KeyboardInterrupt``, as ever."""
 
     def __init__(self) -> None:
         self.wanted = False
+        self._first = 0.0
         self._before: Any = None
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.wanted = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if not self.wanted:
+            self.wanted, self._first = True, time.monotonic()
+        elif time.monotonic() > self._first + _ONE_SIGNAL:
+            raise KeyboardInterrupt
 
     def __enter__(self) -> _Interrupts:
         in_main = threading.current_thread() is threading.main_thread()

@@ -14,6 +14,7 @@ import numpy as np
 
 from exactfd import rationals
 from exactfd.batches import BatchResult, batch_functional_dimension
+from exactfd.budget import Budget, current_memory
 from exactfd.dimension import DimensionResult, functional_dimension
 from exactfd.errors import BudgetExceeded
 from exactfd.experiments.samplers import Distribution, sample_point, stream
@@ -38,13 +39,18 @@ class Context:
     network: Network
     limits: Limits
     key: tuple[Any, ...]  # of the stream of points: what the network itself depends on
+    _before: int = field(default_factory=current_memory)
     _dimension: DimensionResult | None = None
     _batches: dict[tuple[str, Distribution], BatchResult | None] = field(default_factory=dict)
+
+    def budget(self) -> Budget:
+        """For one measure; the clock starts now."""
+        return self.limits.budget(self._before)
 
     def dimension(self) -> DimensionResult:
         """The exact functional dimension, or bounds."""
         if self._dimension is None:
-            self._dimension = functional_dimension(self.network, budget=self.limits.budget())
+            self._dimension = functional_dimension(self.network, budget=self.budget())
         return self._dimension
 
     def batch(self, measure: Measure) -> BatchResult | None:
@@ -55,7 +61,7 @@ class Context:
         if (formula.text, inputs) not in self._batches:
             points = smooth_points(self.network, formula, inputs, self.key)
             self._batches[formula.text, inputs] = (
-                batch_functional_dimension(self.network, points, budget=self.limits.budget()) if points else None
+                batch_functional_dimension(self.network, points, budget=self.budget()) if points else None
             )
         return self._batches[formula.text, inputs]
 
@@ -143,7 +149,7 @@ def _floats(context: Context, measure: Measure) -> Document:
 
 
 def _mechanisms(context: Context, measure: Measure) -> Document:
-    explanation = explain(context.dimension(), budget=context.limits.budget())
+    explanation = explain(context.dimension(), budget=context.budget())
     kinds: dict[str, int] = {}
     for mechanism in explanation.mechanisms:
         kinds[mechanism.kind] = kinds.get(mechanism.kind, 0) + mechanism.dimension
@@ -160,7 +166,7 @@ def _mechanisms(context: Context, measure: Measure) -> Document:
 
 def _identifiability(context: Context, measure: Measure) -> Document:
     try:
-        found = identifiability(context.network, budget=context.limits.budget())
+        found = identifiability(context.network, budget=context.budget())
     except BudgetExceeded as error:
         names = ("tpic", "lra", "pairs", "failing_pairs", "no_hidden_symmetries")
         return {"status": "bounds", **dict.fromkeys(names), "limit": str(error)}
@@ -177,7 +183,7 @@ def _identifiability(context: Context, measure: Measure) -> Document:
 
 def _cells(context: Context, measure: Measure) -> Document:
     try:
-        cells = canonical_complex(context.network, budget=context.limits.budget())
+        cells = canonical_complex(context.network, budget=context.budget())
     except BudgetExceeded as error:
         names = ("f_vector", "top_cells", "smooth_top_cells", "bounded_top_cells", "supertransversal")
         return {"status": "bounds", **dict.fromkeys(names), "limit": str(error)}

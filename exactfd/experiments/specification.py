@@ -124,15 +124,15 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one measure of one network: seconds, bytes, cells. (The time is not part of the result, cells are.)"""
+    """Of one measure of one network: seconds, bytes that the network adds to its worker, cells."""
 
     time: float
     memory: int
     cells: int | None
 
-    def budget(self) -> Budget:
-        """A budget whose clock starts now."""
-        return BudgetInWorker(max_cells=self.cells, time_limit=self.time, memory_limit=self.memory)
+    def budget(self, before: int) -> Budget:
+        """A budget whose clock starts now; ``before`` are the bytes that the process held before the network."""
+        return BudgetInWorker(before=before, max_cells=self.cells, time_limit=self.time, memory_limit=self.memory)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""

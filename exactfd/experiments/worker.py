@@ -5,6 +5,9 @@ Nothing here knows of the store or of other networks. A worker that its driver l
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import json
 import os
 import platform
@@ -19,6 +22,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import wait as wait_for
 
 from exactfd import __version__
+from exactfd.budget import current_memory
 from exactfd.errors import BudgetExceeded, InputError
 from exactfd.experiments.measures import MEASURES, Context, Document, nothing_known
 from exactfd.experiments.samplers import Law, sample
@@ -28,6 +32,7 @@ from exactfd.network import Network, OutputActivation
 
 _GRACE = 30.0  # seconds beyond its limits after which a network that heeds none of them is stopped
 _ROOM = 1 << 30  # bytes of address space beyond the limit on memory: what is reserved is not all used
+_LEFT_BEHIND = 64 << 20  # bytes that a network may leave in the heap of its worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ def work(job: Job) -> list[Row]:
     """Draw the network and take its measures, one row each."""
     if _IN_OWN_PROCESS:  # ends even a call that never comes back to Python: the default of SIGALRM ends the process
         signal.setitimer(signal.ITIMER_REAL, job.most_seconds)
+        _give_back()
     try:
         network = job.network()
         key = (job.seed, job.number, job.architecture, job.law.to_dict())
@@ -120,6 +126,7 @@ def versions() -> str:
 # --------------------------------------------------------------------------- a process of our own
 
 _IN_OWN_PROCESS = False
+_at_start = 0  # bytes before the first network
 
 
 def start(memory: int) -> None:
@@ -149,6 +156,16 @@ def _bound_memory(memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
     except (OSError, ValueError, IndexError):
         return  # a system without /proc: the checks of the budget remain
+
+
+def _give_back() -> None:
+    """Return the free memory of a large network to the system."""
+    global _at_start
+    _at_start = _at_start or current_memory()
+    if current_memory() > _at_start + _LEFT_BEHIND:
+        gc.collect()
+        with contextlib.suppress(OSError, AttributeError):  # a C library without it
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def alive() -> bool:

@@ -18,10 +18,12 @@ from pathlib import Path
 import pytest
 
 import exactfd
-from exactfd.errors import ExactFDError, InputError
+from exactfd.budget import current_memory
+from exactfd.errors import BudgetExceeded, ExactFDError, InputError
 from exactfd.experiments import Store, parse_specification, run_campaign, sample, tabulate
 from exactfd.experiments import campaign as engine
 from exactfd.experiments.measures import smooth_points
+from exactfd.experiments.specification import Limits
 from exactfd.experiments.worker import work
 
 ROOT = Path(__file__).parents[2]
@@ -170,6 +172,12 @@ def test_limits_are_rows_with_bounds(tmp_path, threads):
             tally = group.tallies["identifiability"]["tpic"]
             assert (tally.yes, tally.no, tally.unknown) == (0, 0, 2)
             assert group.proved < group.rows
+
+
+def test_memory_of_earlier_networks_does_not_count():
+    Limits(60, 50 << 20, None).budget(before=current_memory()).check()  # this process holds more than 50 MiB
+    with pytest.raises(BudgetExceeded, match="MiB of memory"):
+        Limits(60, 50 << 20, None).budget(before=current_memory()).check(bytes_needed=60 << 20)
 
 
 # --------------------------------------------------------------------------- resuming
@@ -422,6 +430,7 @@ def test_an_interrupt_finishes_what_is_under_way(tmp_path, undisturbed):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # workers hear it too
+    process.send_signal(signal.SIGINT)  # as `timeout -s INT` does
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"go on with: exactfd experiment run {spec} -o {store}" in errors
