@@ -149,7 +149,8 @@ class Store:
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if application != APPLICATION and (tables or not write):
-                raise InputError(f"{self.path}: expected a store of exactfd, found another SQLite file")
+                found = "another SQLite file" if tables else "an empty one"
+                raise InputError(f"{self.path}: expected a store of exactfd, found {found}")
             if application == APPLICATION and version != VERSION:
                 raise InputError(
                     f"{self.path}: expected a store of version {VERSION}, found version {version}; "
