@@ -32,6 +32,8 @@ _AHEAD = 2  # networks under way for each worker: none waits for the driver, few
 _PAUSE = 0.2  # seconds after which the driver looks up, for an interrupt
 _ONE_SIGNAL = 0.5  # seconds within which two interrupts are one: `timeout` sends two
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_BLOCK = 1000  # networks of each architecture and law that are looked up together
+_STARTS = 10  # pools that may die at once, one after the other
 RETRIES = 3
 
 
@@ -206,7 +208,7 @@ class _Processes:
 
     def renew(self) -> None:
         """Another pool in place of a broken one. Raises ``ExactFDError`` when its workers die at once."""
-        for _ in range(RETRIES + 1):
+        for _ in range(_STARTS):
             self._end()
             self._pool = self._made()
             try:
@@ -217,8 +219,9 @@ class _Processes:
             except BrokenExecutor:
                 continue
         raise ExactFDError(
-            "worker processes end as soon as they begin; a script that runs a campaign needs "
-            '`if __name__ == "__main__":` around the call, and the machine needs memory for the workers'
+            f"worker processes end as soon as they begin ({_STARTS} times); a script that runs a campaign needs "
+            '`if __name__ == "__main__":` around the call, and the machine needs memory for its workers; '
+            "what is finished is in the store, and a new run goes on"
         )
 
     def _end(self) -> None:
@@ -288,7 +291,8 @@ class _Engine:
     ) -> None:
         self._specification, self._store, self._progress = specification, store, progress
         self._ahead, self._retries = workers * _AHEAD, retries
-        self._before = self._done = self._bounds = 0
+        self._before = sum(entry.networks for entry in store.counts(len(specification.measures)))
+        self._done = self._bounds = 0
         self._given_up: list[str] = []
         self._finished: SimpleQueue[Any] = SimpleQueue()
         self._under_way: dict[int, _UnderWay] = {}  # by the identity of its future
@@ -321,26 +325,29 @@ class _Engine:
         )
 
     def _jobs(self) -> Iterator[Job]:
-        """What is left to do, in the order of the specification."""
-        spec = self._specification
-        for architecture, law, count in spec.groups():
-            done = self._store.done(text_of(architecture), law)
-            for number in range(count):
-                there = done.pop(number, ())
-                measures = tuple(measure for measure in spec.measures if measure.name not in there)
-                if measures:
-                    yield Job(
-                        architecture,
-                        law,
-                        spec.laws[law],
-                        spec.output_activation,
-                        spec.seed,
-                        number,
-                        measures,
-                        spec.limits,
-                    )
-                else:
-                    self._before += 1
+        """What is left to do: the first network of every architecture and law, then the second ones, and so on.
+
+        However early a campaign ends, it then has about as many networks of each.
+        """
+        spec, groups = self._specification, list(self._specification.groups())
+        most = max(count for _, _, count in groups)
+        for low in range(0, most, _BLOCK):
+            high = min(low + _BLOCK, most)
+            done = [self._store.done(text_of(architecture), law, low, high) for architecture, law, _ in groups]
+            for number in range(low, high):
+                for (architecture, law, count), there in zip(groups, done, strict=True):
+                    measures = tuple(m for m in spec.measures if m.name not in there.get(number, ()))
+                    if number < count and measures:
+                        yield Job(
+                            architecture,
+                            law,
+                            spec.laws[law],
+                            spec.output_activation,
+                            spec.seed,
+                            number,
+                            measures,
+                            spec.limits,
+                        )
 
     def _hand_out(self, executor: Executor, jobs: Iterator[Job]) -> None:
         """Keep the workers busy; one job at a time where a worker has died."""

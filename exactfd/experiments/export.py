@@ -63,4 +63,5 @@ def to_pandas(store: Store) -> Any:
         import pandas
     except ImportError:
         raise MissingExtraError("pandas", "tables", "a table of a campaign") from None
-    return pandas.DataFrame.from_records(list(records(store)), columns=columns(store))
+    table = pandas.DataFrame.from_records(list(records(store)), columns=columns(store))
+    return table.convert_dtypes()  # integers stay integers where some are missing

@@ -10,7 +10,7 @@ import math
 import operator
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -18,9 +18,9 @@ from typing import Any
 
 from exactfd.budget import Budget, BudgetInWorker
 from exactfd.errors import InputError
-from exactfd.experiments.samplers import Distribution, Law
+from exactfd.experiments.samplers import Distribution, Law, sample
 from exactfd.io.files import StrPath, located, read_bytes
-from exactfd.network import OutputActivation, checked_architecture
+from exactfd.network import Network, OutputActivation, checked_architecture
 
 #: Kinds of measures; those with points need a batch.
 KINDS = ("dimension", "batch", "gap", "floats", "mechanisms", "identifiability", "cells")
@@ -161,6 +161,14 @@ class Specification:
         for architecture, count in self.architectures.items():
             for law in self.laws:
                 yield architecture, law, count
+
+    def network(self, architecture: Sequence[int], law: str, number: int) -> Network:
+        """The network of a row, drawn again."""
+        if law not in self.laws:
+            raise InputError(f"law: expected one of {', '.join(self.laws)}, found {law!r}")
+        return sample(
+            architecture, self.laws[law], seed=self.seed, number=number, output_activation=self.output_activation
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The canonical form, which a store keeps; without the name of the campaign, which changes no row."""

@@ -203,12 +203,13 @@ class Store:
                 f"INSERT INTO results VALUES ({places})", ([getattr(row, c) for c in COLUMNS] for row in rows)
             )
 
-    def done(self, architecture: str, law: str) -> dict[int, set[str]]:
-        """Measures that are there, by number of the network."""
+    def done(self, architecture: str, law: str, low: int, high: int) -> dict[int, set[str]]:
+        """Measures that are there of the networks from ``low`` to ``high`` (not included), by number."""
         result: dict[int, set[str]] = {}
         with self._errors():
-            query = "SELECT number, measure FROM results WHERE architecture = ? AND law = ?"
-            for number, measure in self._db.execute(query, [architecture, law]):
+            query = """SELECT number, measure FROM results
+                       WHERE architecture = ? AND law = ? AND number >= ? AND number < ?"""
+            for number, measure in self._db.execute(query, [architecture, law, low, high]):
                 result.setdefault(number, set()).add(measure)
         return result
 
