@@ -135,6 +135,7 @@ def report(store: str, answer: Answer) -> int:
         groups = tabulate(opened)
     document = {
         "store": store,
+        "name": specification["name"],
         "seed": specification["seed"],
         "measures": specification["measures"],
         "groups": [group.to_dict() for group in groups],

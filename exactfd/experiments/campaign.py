@@ -166,7 +166,7 @@ def _check_growth(store: Store, specification: Specification) -> None:
 
 
 def _changes(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
-    """What is neither the same nor an addition. Numbers of networks may grow."""
+    """What is neither the same nor an addition. Numbers of networks may grow, and the name says nothing."""
     if isinstance(old, dict) and isinstance(new, dict):
         grows = place in ("", "architectures", "laws", "measures")
         for key in [*old, *(key for key in new if key not in old and not grows)]:
@@ -175,7 +175,7 @@ def _changes(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
                 yield where, "there" if key in old else "not there", "there" if key in new else "not there"
             else:
                 yield from _changes(old[key], new[key], where)
-    elif old != new and not (place.startswith("architectures.") and new > old):
+    elif old != new and place != "name" and not (place.startswith("architectures.") and new > old):
         yield place, old, new
 
 

@@ -171,8 +171,9 @@ class Specification:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The canonical form, which a store keeps; without the name of the campaign, which changes no row."""
+        """The canonical form, which a store keeps."""
         return {
+            "name": self.name,
             "seed": self.seed,
             "output_activation": self.output_activation,
             "architectures": {text_of(sizes): count for sizes, count in self.architectures.items()},

@@ -182,6 +182,19 @@ def test_memory_of_earlier_networks_does_not_count():
         Limits(60, 50 << 20, None).budget(before=current_memory()).check(bytes_needed=60 << 20)
 
 
+def test_progress_counts_what_was_there(tmp_path, threads):
+    document = {**SMALL, "count": 2, "measures": ["dimension"]}
+    seen = []
+    run_campaign(parse_specification(document), tmp_path / "a.store", executor=threads)
+    grown = parse_specification({**document, "count": 4})
+    run_campaign(grown, tmp_path / "a.store", executor=threads, progress=lambda *args: seen.append(args))
+    assert {(stage, total) for stage, _, total in seen} == {("networks", 16)}
+    counts = [done for _, done, _ in seen]
+    assert counts == sorted(counts)
+    assert counts[0] >= 8
+    assert counts[-1] == 16
+
+
 # --------------------------------------------------------------------------- resuming
 
 
@@ -194,7 +207,8 @@ def test_resuming_adds_what_is_missing(tmp_path, undisturbed, threads):
     second = run_campaign(spec, path, executor=threads)
     assert (second.networks, second.before, second.done) == (24, 0, 24)
     assert contents(path) == contents(undisturbed)
-    third = run_campaign(spec, path, executor=threads)
+    renamed = parse_specification({**SMALL, "name": "another"})
+    third = run_campaign(renamed, path, executor=threads)
     assert (third.before, third.done) == (24, 0)
     assert contents(path) == contents(undisturbed)
 
