@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 from exactfd.errors import BudgetExceeded, InputError
 
@@ -59,12 +59,37 @@ class Budget:
         if self.time_limit is not None and self.seconds > self.time_limit:
             raise BudgetExceeded(f"the time limit of {self.time_limit:g} s ran out (--time-limit)")
         if self.memory_limit is not None:
-            used = max(peak_memory(), current_memory() + bytes_needed)
+            used = self._memory(bytes_needed)
             if used > self.memory_limit:
                 raise BudgetExceeded(
                     f"{used >> 20} MiB of memory {'needed' if bytes_needed else 'used'}, the limit is "
                     f"{self.memory_limit >> 20} MiB (--memory-limit)"
                 )
+
+    def _memory(self, bytes_needed: int) -> int:
+        """What is compared with the limit."""
+        return max(peak_memory(), current_memory() + bytes_needed)
+
+
+class BudgetInWorker(Budget):
+    """A budget for one of many computations in one process: what counts is the memory that this one has added.
+
+    What earlier ones left behind, their peak or a heap that was not given back, says nothing about this one.
+
+    Parameters
+    ----------
+    before
+        Bytes of resident memory when the computation began.
+    limits
+        As for :class:`Budget`.
+    """
+
+    def __init__(self, *, before: int, **limits: Any) -> None:
+        super().__init__(**limits)
+        self._before = before
+
+    def _memory(self, bytes_needed: int) -> int:
+        return current_memory() - self._before + bytes_needed
 
 
 def peak_memory() -> int:

@@ -100,6 +100,12 @@ JSON_ANSWERS = {
         "examples/wine_2-6-3.json --by-layer --simplices --eccentricities",
         "examples/iris_4-6-6-3.json --max-cells 100",
     ],
+    "experiment": [
+        "run examples/experiments/small.toml -o small.store",
+        "status small.store",
+        "report small.store",
+        "export small.store -o small.csv",
+    ],
     "verify": ["c.json"],
     "plot": [
         "examples/diamond.json -o a.svg",

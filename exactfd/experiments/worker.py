@@ -1,0 +1,173 @@
+"""What happens in a worker process: one network, drawn and measured, within its limits.
+
+Nothing here knows of the store or of other networks. A worker that its driver leaves behind ends by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import platform
+import resource
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from multiprocessing import parent_process
+from multiprocessing.connection import wait as wait_for
+
+from exactfd import __version__
+from exactfd.budget import current_memory
+from exactfd.errors import BudgetExceeded, InputError
+from exactfd.experiments.measures import MEASURES, Context, Document, nothing_known
+from exactfd.experiments.samplers import Law, sample
+from exactfd.experiments.specification import Limits, Measure, text_of
+from exactfd.experiments.store import Row
+from exactfd.network import Network, OutputActivation
+
+_GRACE = 30.0  # seconds beyond its limits after which a network that heeds none of them is stopped
+_ROOM = 1 << 30  # bytes of address space beyond the limit on memory: what is reserved is not all used
+_LEFT_BEHIND = 64 << 20  # bytes that a network may leave in the heap of its worker
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One network of a campaign and the measures that it lacks."""
+
+    architecture: tuple[int, ...]
+    law_name: str
+    law: Law
+    output_activation: OutputActivation
+    seed: int
+    number: int
+    measures: tuple[Measure, ...]
+    limits: Limits
+
+    @property
+    def most_seconds(self) -> float:
+        """When a worker that still runs is stopped from outside."""
+        return self.limits.time * len(self.measures) * 2 + _GRACE
+
+    def network(self) -> Network:
+        """The network, drawn."""
+        return sample(
+            self.architecture,
+            self.law,
+            seed=self.seed,
+            number=self.number,
+            output_activation=self.output_activation,
+        )
+
+    def __str__(self) -> str:
+        return f"network {self.number} of the law {self.law_name} at ({text_of(self.architecture)})"
+
+
+def work(job: Job) -> list[Row]:
+    """Draw the network and take its measures, one row each."""
+    if _IN_OWN_PROCESS:  # ends even a call that never comes back to Python: the default of SIGALRM ends the process
+        signal.setitimer(signal.ITIMER_REAL, job.most_seconds)
+        _give_back()
+    try:
+        network = job.network()
+        key = (job.seed, job.number, job.architecture, job.law.to_dict())
+        context, rows = Context(network, job.limits, key), []
+        for measure in job.measures:
+            start = time.perf_counter()
+            try:
+                document = MEASURES[measure.kind](context, measure)
+            except (BudgetExceeded, MemoryError, InputError) as error:  # too large, one way or another
+                document = nothing_known(str(error) or "no memory was left (limits.memory)")
+            rows.append(_row(job, network, measure, document, time.perf_counter() - start))
+        return rows
+    finally:
+        if _IN_OWN_PROCESS:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def given_up(job: Job, reason: str, seconds: float) -> list[Row]:
+    """The rows of a network that came to no end: nothing is known, and ``limit`` says why."""
+    network, document = job.network(), nothing_known(reason)
+    return [_row(job, network, measure, document, seconds / len(job.measures)) for measure in job.measures]
+
+
+def _row(job: Job, network: Network, measure: Measure, document: Document, seconds: float) -> Row:
+    return Row(
+        architecture=text_of(job.architecture),
+        law=job.law_name,
+        number=job.number,
+        measure=measure.name,
+        digest=network.digest,
+        seed=job.seed,
+        versions=versions(),
+        status=document["status"],
+        seconds=round(seconds, 6),
+        value=json.dumps({key: value for key, value in document.items() if key != "status"}),
+    )
+
+
+@cache
+def versions() -> str:
+    """Of the programs that an answer rests on, as JSON."""
+    return json.dumps(
+        {
+            "exactfd": __version__,
+            "python": platform.python_version(),
+            "python-flint": version("python-flint"),
+            "numpy": version("numpy"),
+        }
+    )
+
+
+# --------------------------------------------------------------------------- a process of our own
+
+_IN_OWN_PROCESS = False
+_at_start = 0  # bytes before the first network
+
+
+def start(memory: int) -> None:
+    """First thing in a worker process: deaf to Ctrl-C, bounded in memory, and gone when its driver is."""
+    global _IN_OWN_PROCESS
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    _bound_memory(memory)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    _IN_OWN_PROCESS = True
+
+
+def _end_with(sentinel: int) -> None:
+    wait_for([sentinel])
+    os._exit(1)
+
+
+def _bound_memory(memory: int) -> None:
+    """Let no allocation go far beyond the limit, whatever asks for it."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            reserved = int(file.read().split()[0]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        most = reserved + memory + _ROOM
+        resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
+    except (OSError, ValueError, IndexError):
+        return  # a system without /proc: the checks of the budget remain
+
+
+def _give_back() -> None:
+    """Return the free memory of a large network to the system."""
+    global _at_start
+    _at_start = _at_start or current_memory()
+    if current_memory() > _at_start + _LEFT_BEHIND:
+        gc.collect()
+        with contextlib.suppress(OSError, AttributeError):  # a C library without it
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def alive() -> bool:
+    """A sign of life."""
+    return True

@@ -1,0 +1,505 @@
+"""Campaigns: the numbers are those of a plain loop, and nothing that happens on the way changes them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import exactfd
+from exactfd.budget import current_memory
+from exactfd.errors import BudgetExceeded, ExactFDError, InputError
+from exactfd.experiments import Store, parse_specification, run_campaign, sample, tabulate
+from exactfd.experiments import campaign as engine
+from exactfd.experiments.measures import smooth_points
+from exactfd.experiments.specification import Limits
+from exactfd.experiments.worker import work
+
+ROOT = Path(__file__).parents[2]
+SMALL = {
+    "seed": 4,
+    "count": 6,
+    "architectures": [[1, 3, 1], [2, 3, 2, 1]],
+    "laws": {
+        "he": {"weights": "he", "biases": {"law": "normal", "deviation": 0.5}},
+        "integers": {"weights": "integer", "biases": "integer"},
+    },
+    "measures": [
+        "dimension",
+        {"measure": "batch", "points": "2*D'"},
+        "gap",
+        "floats",
+        "mechanisms",
+        "identifiability",
+        "cells",
+    ],
+}
+
+
+def toml(document):
+    """The specification as a file."""
+    lines = [f"{key} = {json.dumps(value)}" for key, value in document.items() if not isinstance(value, (dict, list))]
+    lines.append(f"architectures = {json.dumps(document['architectures'])}")
+    inline = (json.dumps(entry).replace('":', '" =') for entry in document["measures"])
+    lines.append(f"measures = [{', '.join(inline)}]")
+    for name, law in document["laws"].items():
+        lines.append(f"[laws.{name}]")
+        lines += [f"{key} = " + json.dumps(value).replace('":', '" =') for key, value in law.items()]
+    return "\n".join(lines) + "\n"
+
+
+def contents(path):
+    """All rows, seconds aside."""
+    with Store(path) as store:
+        return [
+            (r.architecture, r.law, r.number, r.measure, r.digest, r.seed, r.versions, r.status, r.value)
+            for r in store.rows()
+        ]
+
+
+@pytest.fixture
+def threads():
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A store that nothing happened to."""
+    path = tmp_path_factory.mktemp("undisturbed") / "a.store"
+    with ThreadPoolExecutor(1) as executor:
+        run_campaign(parse_specification(SMALL), path, executor=executor)
+    return path
+
+
+# --------------------------------------------------------------------------- numbers
+
+
+def test_numbers_are_those_of_a_plain_loop(undisturbed):
+    spec = parse_specification(SMALL)
+    with Store(undisturbed) as store:
+        rows = {(r.architecture, r.law, r.number, r.measure): r for r in store.rows()}
+        groups = {(group.architecture, group.law): group for group in tabulate(store)}
+    assert len(rows) == 2 * 2 * 6 * 7
+    for architecture, law, count in spec.groups():
+        deficits, attained, missed, wrong = {}, 0, 0, 0
+        lost: dict[str, int] = {}
+        for number in range(count):
+            network = sample(architecture, spec.laws[law], seed=4, number=number)
+            assert network == spec.network(architecture, law, number)
+            measure = spec.measures[1]
+            key = (4, number, architecture, spec.laws[law].to_dict())
+            points = smooth_points(network, measure.points, measure.inputs, key)
+            exact = exactfd.functional_dimension(network)
+            batch = exactfd.batch_functional_dimension(network, points) if points else None
+            rank = batch.rank if batch else 0
+            deficit = network.upper_bound - exact.value
+            deficits[deficit] = deficits.get(deficit, 0) + 1
+            attained += rank == network.upper_bound
+            missed += rank < exact.value
+            wrong += batch is not None and not batch.float_agrees
+            found = exactfd.explain(network)
+            for mechanism in found.mechanisms:
+                lost[mechanism.kind] = lost.get(mechanism.kind, 0) + mechanism.dimension
+            verdict, cells = exactfd.identifiability(network), exactfd.canonical_complex(network)
+            name = ",".join(map(str, architecture))
+            documents = {m.name: rows[name, law, number, m.name].document for m in spec.measures}
+            assert {rows[name, law, number, m.name].digest for m in spec.measures} == {network.digest}
+            assert documents["dimension"]["functional_dimension"] == exact.value
+            assert documents["batch"]["rank"] == rank
+            assert documents["gap"]["batch_minus_exact"] == rank - exact.value
+            assert documents["mechanisms"]["deficit"] == deficit
+            assert documents["mechanisms"]["unexplained"] == len(found.unexplained)
+            assert documents["identifiability"]["tpic"] == verdict.tpic
+            assert documents["identifiability"]["lra"] == verdict.lra
+            assert documents["cells"]["f_vector"] == list(cells.f_vector)
+        group = groups[architecture, law]
+        assert (group.networks, group.asked, group.rows, group.proved) == (count, count, 7 * count, 7 * count)
+        assert group.distributions["dimension"]["deficit"] == deficits
+        assert group.tallies["dimension"]["attains_upper_bound"].yes == deficits.get(0, 0)
+        assert group.tallies["batch"]["attains_upper_bound"].yes == attained
+        assert group.tallies["batch"]["below_functional_dimension"].yes == missed
+        assert group.tallies["gap"]["below_functional_dimension"].yes == missed
+        assert group.tallies["floats"]["float64_wrong"].yes == wrong
+        assert {kind: n for kind, n in group.totals["mechanisms"].items() if n} == lost
+
+
+def test_larger_batches_hold_the_smaller_ones():
+    spec = parse_specification(
+        {**SMALL, "measures": [{"measure": "batch", "name": str(k), "points": k} for k in (3, 8)]}
+    )
+    network = sample((2, 3, 2, 1), spec.laws["he"], seed=0, number=0)
+    few, many = (smooth_points(network, m.points, m.inputs, (0, 0)) for m in spec.measures)
+    assert few == many[:3]
+    assert len(many) == 8
+    assert all(Fraction(str(x)).denominator & (Fraction(str(x)).denominator - 1) == 0 for p in many for x in p)
+
+
+def test_a_network_without_smooth_points(tmp_path, threads):
+    laws = {"zero": {"weights": "zero"}}
+    spec = parse_specification({**SMALL, "architectures": [[1, 2, 1]], "count": 1, "laws": laws})
+    run_campaign(spec, tmp_path / "a.store", executor=threads)
+    with Store(tmp_path / "a.store") as store:
+        found = {row.measure: row.document for row in store.rows()}
+    assert found["dimension"]["functional_dimension"] == found["batch"]["rank"] == found["batch"]["points"] == 0
+    assert found["gap"]["batch_minus_exact"] == 0
+    assert found["floats"]["float64_wrong"] is False
+
+
+def test_limits_are_rows_with_bounds(tmp_path, threads):
+    document = {**SMALL, "count": 2, "architectures": [[2, 6, 6, 1]], "limits": {"cells": 3}}
+    summary = run_campaign(parse_specification(document), tmp_path / "a.store", executor=threads)
+    assert summary.bounds > 0
+    with Store(tmp_path / "a.store") as store:
+        for row in store.rows():
+            bounds = row.status == "bounds"
+            if row.measure in ("cells", "identifiability"):
+                assert bounds
+                assert "more than 3 cells" in row.document["limit"]
+            if row.measure == "dimension":
+                assert bounds == (row.document["functional_dimension"] is None)
+        for group in tabulate(store):
+            tally = group.tallies["identifiability"]["tpic"]
+            assert (tally.yes, tally.no, tally.unknown) == (0, 0, 2)
+            assert group.proved < group.rows
+
+
+def test_memory_of_earlier_networks_does_not_count():
+    Limits(60, 50 << 20, None).budget(before=current_memory()).check()  # this process holds more than 50 MiB
+    with pytest.raises(BudgetExceeded, match="MiB of memory"):
+        Limits(60, 50 << 20, None).budget(before=current_memory()).check(bytes_needed=60 << 20)
+
+
+def test_progress_counts_what_was_there(tmp_path, threads):
+    document = {**SMALL, "count": 2, "measures": ["dimension"]}
+    seen = []
+    run_campaign(parse_specification(document), tmp_path / "a.store", executor=threads)
+    grown = parse_specification({**document, "count": 4})
+    run_campaign(grown, tmp_path / "a.store", executor=threads, progress=lambda *args: seen.append(args))
+    assert {(stage, total) for stage, _, total in seen} == {("networks", 16)}
+    counts = [done for _, done, _ in seen]
+    assert counts == sorted(counts)
+    assert counts[0] >= 8
+    assert counts[-1] == 16
+
+
+# --------------------------------------------------------------------------- resuming
+
+
+def test_resuming_adds_what_is_missing(tmp_path, undisturbed, threads):
+    path = tmp_path / "a.store"
+    small = {**SMALL, "count": 2, "architectures": SMALL["architectures"][:1], "measures": SMALL["measures"][:2]}
+    first = run_campaign(parse_specification(small), path, executor=threads)
+    assert (first.networks, first.before, first.done) == (4, 0, 4)
+    spec = parse_specification(SMALL)
+    second = run_campaign(spec, path, executor=threads)
+    assert (second.networks, second.before, second.done) == (24, 0, 24)
+    assert contents(path) == contents(undisturbed)
+    renamed = parse_specification({**SMALL, "name": "another"})
+    third = run_campaign(renamed, path, executor=threads)
+    assert (third.before, third.done) == (24, 0)
+    assert contents(path) == contents(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 5}, "seed was 4 and is 5"),
+        ({"count": 5}, "architectures.1,3,1 was 6 and is 5"),
+        ({"output_activation": "relu"}, "output_activation was identity and is relu"),
+        ({"architectures": [[1, 3, 1]]}, "architectures.2,3,2,1 was there and is not there"),
+        ({"measures": ["dimension"]}, "measures.batch was there and is not there"),
+        ({"limits": {"time": 5}}, r"limits.time was 60.0 and is 5.0"),
+        ({"laws": {**SMALL["laws"], "he": {"weights": "he"}}}, "laws.he.biases.law was normal and is zero"),
+    ],
+)
+def test_another_specification_is_refused(undisturbed, threads, change, message):
+    before = contents(undisturbed)
+    with pytest.raises(InputError, match=f"expected the specification .* found another: {message}"):
+        run_campaign(parse_specification({**SMALL, **change}), undisturbed, executor=threads)
+    assert contents(undisturbed) == before
+
+
+class Stopping:
+    """An executor that breaks after some networks."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def submit(self, function, argument):
+        if self.count == 0:
+            raise BrokenExecutor
+        self.count -= 1
+        future = Future()
+        future.set_result(function(argument))
+        return future
+
+
+def test_a_broken_executor_loses_nothing(tmp_path, undisturbed):
+    path = tmp_path / "a.store"
+    for _ in range(3):
+        with pytest.raises(ExactFDError, match="the executor is broken"):
+            run_campaign(parse_specification(SMALL), path, executor=Stopping(5))
+    with Store(path) as store:
+        assert sorted(entry.networks for entry in store.counts(7)) == [3, 4, 4, 4]  # of each about as many
+    run_campaign(parse_specification(SMALL), path, executor=Stopping(24))
+    assert contents(path) == contents(undisturbed)
+
+
+class Failing:
+    """An executor in which one network always fails, and another one at first."""
+
+    def __init__(self):
+        self.seen = []
+
+    def submit(self, function, job):
+        future = Future()
+        self.seen.append(job.number)
+        if job.number == 0 or (job.number == 1 and self.seen.count(1) <= 2):
+            future.set_exception(ZeroDivisionError("here"))
+        else:
+            future.set_result(function(job))
+        return future
+
+
+def test_a_network_that_fails_is_given_up_and_said(tmp_path):
+    document = {**SMALL, "count": 3, "architectures": [[1, 2, 1]], "laws": {"he": {"weights": "he"}}}
+    executor = Failing()
+    summary = run_campaign(parse_specification(document), tmp_path / "a.store", executor=executor, retries=2)
+    assert (summary.done, executor.seen.count(0), executor.seen.count(1)) == (3, 3, 3)
+    (given_up,) = summary.given_up
+    assert given_up.startswith("network 0 of the law he at (1,2,1): given up after 3 tries: ZeroDivisionError: here")
+    with Store(tmp_path / "a.store") as store:
+        for row in store.rows():
+            assert (row.status == "bounds") == (row.number == 0)
+            assert row.number or "ZeroDivisionError" in row.document["limit"]
+        assert tabulate(store)[0].tallies["dimension"]["attains_upper_bound"].unknown == 1
+
+
+# --------------------------------------------------------------------------- the store
+
+
+def test_duplicates_are_impossible(undisturbed):
+    with Store(undisturbed, write=True) as store:
+        row = next(store.rows())
+        with pytest.raises(InputError, match="UNIQUE constraint failed"):
+            store.add([row])
+    assert len(contents(undisturbed)) == 2 * 2 * 6 * 7
+
+
+def test_two_drivers(tmp_path, undisturbed, threads):
+    before = contents(undisturbed)
+    with Store(undisturbed, write=True):
+        with pytest.raises(InputError, match="found another campaign at work on it"):
+            run_campaign(parse_specification(SMALL), undisturbed, executor=threads)
+        assert contents(undisturbed) == before  # readers may look
+    run_campaign(parse_specification(SMALL), undisturbed, executor=threads)
+    assert not undisturbed.with_name("a.store.lock").exists()
+
+
+def test_stores_that_are_none(tmp_path):
+    text = tmp_path / "text"
+    text.write_text("no database, but long enough to be read as one\n" * 100)
+    other = tmp_path / "other"
+    with contextlib.closing(sqlite3.connect(other)) as db:
+        db.execute("CREATE TABLE t (x)")
+    newer = tmp_path / "newer"
+    Store(newer, write=True).close()
+    with contextlib.closing(sqlite3.connect(newer)) as db:
+        db.execute("PRAGMA user_version = 2")
+    for path, message in [
+        (text, "expected a store, found a file that is none"),
+        (other, "found another SQLite file"),
+        (newer, "expected a store of version 1, found version 2"),
+        (tmp_path, "found a directory"),
+        (tmp_path / "absent", "found no such file"),
+        (tmp_path / "absent" / "a", "found no"),
+    ]:
+        data = path.read_bytes() if path.is_file() else None
+        for write in (False, True) if path.exists() or path.parent.name == "absent" else (False,):
+            with pytest.raises(InputError, match=message):
+                Store(path, write=write)
+        assert data is None or path.read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    ("pragma", "message"),
+    [("max_page_count = 1", "database or disk is full"), ("query_only = 1", "attempt to write a readonly database")],
+)
+def test_no_room_and_read_only(tmp_path, undisturbed, threads, monkeypatch, pragma, message):
+    path = tmp_path / "a.store"
+    small = {**SMALL, "count": 1}
+    run_campaign(parse_specification(small), path, executor=threads)
+    before = contents(path)
+    original = engine._check_growth
+
+    def then_no_room(store, specification):
+        original(store, specification)
+        store._db.execute(f"PRAGMA {pragma}")
+
+    monkeypatch.setattr(engine, "_check_growth", then_no_room)
+    with pytest.raises(InputError, match=f"{message}; what it holds is kept"):
+        run_campaign(parse_specification(SMALL), path, executor=threads)
+    monkeypatch.undo()
+    assert set(before) <= set(contents(path))
+    run_campaign(parse_specification(SMALL), path, executor=threads)
+    assert contents(path) == contents(undisturbed)
+
+
+def test_a_finished_store_in_a_folder_that_is_read_only(tmp_path, undisturbed):
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.store").write_bytes(undisturbed.read_bytes())
+    folder.chmod(0o555)
+    try:
+        assert len(contents(folder / "a.store")) == 2 * 2 * 6 * 7
+        with pytest.raises(InputError, match="expected a writable file"):
+            Store(folder / "a.store", write=True)
+    finally:
+        folder.chmod(0o755)
+
+
+# --------------------------------------------------------------------------- kills
+
+
+def workers_of(pid):
+    """Worker processes of a driver, from /proc."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[1]) == pid and b"spawn_main" in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+    return found
+
+
+def driver(spec, store):
+    options = ["--workers", "2", "--retries", "9", "--quiet"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "exactfd", "experiment", "run", spec, "-o", store, *options],
+        cwd=ROOT,
+        start_new_session=True,  # a process group of its own, as under a shell
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def rows_so_far(path):
+    """The contents of a store that may not have been begun."""
+    try:
+        return set(contents(path))
+    except InputError as error:
+        if re.search("found (an empty one|no such file)", str(error)) is None:
+            raise
+        return set()
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
+
+
+@needs_proc
+def test_kills_change_nothing(tmp_path, undisturbed):
+    spec, store, rng = tmp_path / "a.toml", tmp_path / "a.store", random.Random(0)
+    spec.write_text(toml(SMALL))
+    for _ in range(3):
+        process = driver(spec, store)
+        workers = []
+        try:
+            for _ in range(2):
+                deadline = time.monotonic() + rng.uniform(0.5, 3.0)
+                while time.monotonic() < deadline and process.poll() is None:
+                    time.sleep(0.02)
+                workers = workers_of(process.pid)
+                if workers:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(rng.choice(workers), signal.SIGKILL)
+            time.sleep(rng.uniform(0, 1))
+            workers = workers_of(process.pid)
+        finally:
+            process.kill()
+            process.communicate()
+        deadline = time.monotonic() + 20
+        while any(Path(f"/proc/{pid}").exists() for pid in workers):  # they end when their driver is gone
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert rows_so_far(store) <= set(contents(undisturbed))
+    last = driver(spec, store)
+    _, errors = last.communicate(timeout=120)
+    assert (last.returncode, errors) == (0, "")
+    assert contents(store) == contents(undisturbed)
+
+
+@needs_proc
+def test_an_interrupt_finishes_what_is_under_way(tmp_path, undisturbed):
+    spec, store = tmp_path / "a.toml", tmp_path / "a.store"
+    spec.write_text(toml({**SMALL, "count": 500}))
+    process = driver(spec, store)
+    deadline = time.monotonic() + 30
+    while not rows_so_far(store):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # workers hear it too
+    process.send_signal(signal.SIGINT)  # as `timeout -s INT` does
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"go on with: exactfd experiment run {spec} -o {store}" in errors
+    rows = contents(store)
+    assert 0 < len(rows) < 500 * 4 * 7
+    assert len(rows) % 7 == 0
+    assert f"left          {2000 - len(rows) // 7}" in output
+
+
+def stuck(job):
+    """Never comes back for one network, however often it is asked."""
+    if job.number == 1:
+        time.sleep(1000)
+    return work(job)
+
+
+def deadly(job):
+    """Ends its process for one network."""
+    if job.number == 1:
+        os._exit(1)
+    return work(job)
+
+
+@pytest.mark.parametrize(("function", "message"), [(stuck, "stopped after"), (deadly, "given up after 2 tries")])
+def test_a_network_that_stops_its_worker(tmp_path, monkeypatch, function, message):
+    """The others are done, that one is given up."""
+    document = {**SMALL, "count": 4, "architectures": [[1, 2, 1]], "measures": ["dimension"]}
+    document |= {"limits": {"time": 0.5}, "laws": {"he": {"weights": "he"}}}
+    monkeypatch.setattr(engine, "work", function)
+    monkeypatch.setattr("exactfd.experiments.worker.Job.most_seconds", 2.0)
+    if function is stuck:
+        monkeypatch.setattr(engine, "work", alarmed)
+    summary = run_campaign(parse_specification(document), tmp_path / "a.store", workers=2, retries=1)
+    assert summary.done == 4
+    assert message in summary.given_up[0]
+    with Store(tmp_path / "a.store") as store:
+        assert [row.status for row in store.rows()] == ["proved", "bounds", "proved", "proved"]
+
+
+def alarmed(job):
+    """As a worker sets its alarm, with less patience."""
+    signal.setitimer(signal.ITIMER_REAL, 2.0)
+    try:
+        return stuck(job)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
