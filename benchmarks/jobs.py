@@ -179,7 +179,7 @@ def certificate_job(result: exactfd.DimensionResult) -> dict[str, Any]:
 
     certificate = dimension_certificate(result)
     text = certificate.dumps().encode()
-    return {"bytes": len(text), "packed": len(gzip.compress(text, mtime=0)), "value": result.value}
+    return {"bytes": len(text), "packed": len(gzip.compress(text, compresslevel=6, mtime=0)), "value": result.value}
 
 
 def check_job(document: bytes) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from typing import Any, Literal
 import numpy as np
 from flint import fmpz, fmpz_mat
 
-from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
 from exactfd.certificates.document import texts
 from exactfd.errors import InternalError
@@ -298,11 +297,10 @@ def _program_row(row: Sequence[fmpz], label: int) -> Row:
 def _preactivations(cells: CanonicalComplex) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Pre-activations at the vertices in floats: only for choosing among them."""
     network = cells.network
-    points = [[rationals.nearest_float(rationals.to_fmpq(x)) for x in vertex] for vertex in cells.vertices()]
-    values = np.array(points, dtype=np.float64).reshape(len(points), network.input_dimension)
-    layers = []
+    values, layers = cells.float_vertices(), []
+    count = len(values)
     with np.errstate(all="ignore"):
         for weight, bias in network.to_numpy()[: len(network.relu_widths)]:
             layers.append(values @ weight.T + bias)
             values = np.maximum(layers[-1], 0.0)
-    return np.concatenate(layers, axis=1) if layers else np.zeros((len(points), 0))
+    return np.concatenate(layers, axis=1) if layers else np.zeros((count, 0))

@@ -273,6 +273,18 @@ class CanonicalComplex:
         coordinates = self._generators.coordinates(self._inner[0].tolist())
         return [tuple(rationals.to_fraction(e) for e in self._homogeneous.point(row)) for row in coordinates]
 
+    def float_vertices(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The 0-cells in floats, ``f_0 x n_0``, rounded here and there: for choosing among them, not for deciding."""
+        lift = rationals.to_numpy(self._homogeneous.lift)
+        if self._lineality:
+            return np.zeros((0, self.dimension))
+        rows = []
+        for *numerators, t in self._generators.coordinates(self._inner[0].tolist()):
+            rows.append([*(rationals.nearest_float(fmpq(entry, t)) for entry in numerators), 1.0])
+        with np.errstate(all="ignore"):
+            points: np.ndarray[Any, np.dtype[np.float64]] = np.array(rows).reshape(len(rows), lift.shape[1]) @ lift.T
+        return points
+
     def facet_indices(self, dimension: int, index: int) -> list[int]:
         """Numbers of the facets of one cell."""
         k = self._level(dimension)

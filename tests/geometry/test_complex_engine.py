@@ -179,3 +179,13 @@ def test_vertices_of_cells_as_arrays():
                     lineality = cells.f_vector[0] == 0
                     assert lineality or {points[i] for i in part.tolist()} == set(cell.vertices())
                     assert len(set(part.tolist())) == len(part)
+
+
+def test_vertices_in_floats():
+    for _, network in degenerate_networks(7800, 20):
+        for box in (None, (-1, 2)):
+            cells = exactfd.canonical_complex(network, box=box)
+            exact = [[float(x) for x in vertex] for vertex in cells.vertices()]
+            found = cells.float_vertices()
+            assert found.shape == (len(exact), network.input_dimension)
+            assert np.allclose(found, np.array(exact).reshape(found.shape), rtol=1e-9, atol=1e-9)
