@@ -62,6 +62,8 @@ class Claim(ABC):
         How it is called, and what a find shows.
     architecture, output_activation
         Where to search unless told otherwise.
+    activations
+        The output activations that the claim is about.
     kinds
         Families of candidates, taken in turn.
     fixed
@@ -76,6 +78,7 @@ class Claim(ABC):
     statement: str
     architecture: tuple[int, ...]
     output_activation: OutputActivation = "identity"
+    activations: Sequence[OutputActivation] = ("identity", "relu")
     kinds: Sequence[str] = GENERAL
     fixed: bool = False
     free: int = 1

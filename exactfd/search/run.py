@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Literal
 
 from exactfd.budget import Budget, Progress, silent
@@ -21,6 +22,7 @@ from exactfd.search.shrink import Descent
 Stop = Literal["found", "tries", "limit", "interrupted"]
 
 #: Seconds of a search without any limit.
+_MOST_PARAMETERS = 100_000
 DEFAULT_TIME = 60.0
 #: Seconds that certificates of a find may take beyond the time limit of the search.
 GRACE = 10.0
@@ -186,6 +188,15 @@ def search(
     sizes = checked_architecture(wanted.architecture if architecture is None else architecture)
     wanted.check_architecture(sizes)
     activation = output_activation or wanted.output_activation
+    if activation not in wanted.activations:
+        raise InputError(
+            f"output activation: {wanted.name} is about {' or '.join(wanted.activations)}, found {activation}"
+        )
+    parameters = sum(n * (m + 1) for m, n in pairwise(sizes))
+    if parameters > _MOST_PARAMETERS:
+        raise InputError(
+            f"architecture: {sizes} has {parameters} parameters, the search takes up to {_MOST_PARAMETERS}"
+        )
     candidates = Candidates(sizes, activation, wanted.kinds, seed)
     hunt = _Hunt(wanted, candidates, tries, budget, progress)
     notes: list[str] = []

@@ -110,6 +110,7 @@ class SignsTurned(_OfPairs):
     """
 
     name = "signs-turned"
+    activations = ("identity",)  # where "no hidden symmetries" is in question
     statement = "generic, supertransversal, TPIC and LRA hold, and a second parameter beyond permutation and scaling"
     architecture = (2, 2, 3, 1)
     kinds = (TURNABLE, TURNABLE_MOVE, TURNABLE_MOVE, TURNABLE_MOVE)

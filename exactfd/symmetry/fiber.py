@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -22,11 +23,13 @@ from exactfd.dimension import DimensionResult
 from exactfd.errors import BudgetExceeded, InputError, ShapeError
 from exactfd.kernels import Vector
 from exactfd.network import Network
+from exactfd.symmetry.canonical import equivalence
 from exactfd.symmetry.directions import named, parameter_names
 from exactfd.symmetry.equality import EqualityResult, compare_functions
 from exactfd.symmetry.explanation import Explanation, explain
 from exactfd.symmetry.mechanisms import Neuron
 
+_STEPS = 1000  # refinements spent on a symmetry between two parameters
 _LANDMARKS = 3  # lengths for which a parameter becomes zero
 _HALVINGS = (0, 1, 3, 6, 12, 24)  # lengths 2^-k of a direction of size one
 
@@ -143,8 +146,8 @@ def walk_fiber(
     budget: Budget | None = None,
     progress: Progress = silent,
 ) -> FiberWalk:
-    """Walk along the fiber of a parameter: ``steps`` new parameters with the same function, none of them related to the
-    first one by permutations and positive scalings, each with its functional dimension.
+    """Walk along the fiber of a parameter: ``steps`` new parameters with the same function, no two of them related by
+    permutations and positive scalings, each with its functional dimension.
 
     Parameters
     ----------
@@ -174,18 +177,18 @@ def walk_fiber(
         raise InputError(f"steps: expected a number of steps, found {steps!r}")
     here = start = explain(network, budget=budget, progress=progress)
     points: list[FiberPoint] = []
-    seen = {network.digest}
+    met = [network]
     while len(points) < steps:
         progress("steps", len(points), steps)
         limit = here.result.limit or here.limit
         if limit is not None:
             return FiberWalk(start, points, "a budget ran out", limit)
         try:
-            step = _step(network, here, seen, random.Random(f"{seed} {len(points)}"), budget)
+            step = _step(here, met, random.Random(f"{seed} {len(points)}"), budget)
             if step is None:
                 return FiberWalk(start, points, _no_way_on(here))
             moved, kind, neurons, direction, length, equality = step
-            seen.add(moved.digest)
+            met.append(moved)
             here = explain(moved, budget=budget, progress=progress)
         except BudgetExceeded as error:
             return FiberWalk(start, points, "a budget ran out", str(error))
@@ -202,7 +205,7 @@ def _no_way_on(here: Explanation) -> str:
 
 
 def _step(
-    origin: Network, here: Explanation, seen: set[str], draw: random.Random, budget: Budget | None
+    here: Explanation, met: Sequence[Network], draw: random.Random, budget: Budget | None
 ) -> tuple[Network, str, tuple[Neuron, ...], Vector, Fraction, EqualityResult] | None:
     """The first step that keeps the function; short directions first, in an order that the dice decide."""
     choices: list[tuple[str, tuple[Neuron, ...], Vector]] = []
@@ -216,14 +219,21 @@ def _step(
             if budget is not None:
                 budget.check()
             moved = move(here.network, direction, length)
-            if moved.digest in seen:
+            if moved in met:
                 continue
-            equality = compare_functions(origin, moved, budget=budget)
+            equality = compare_functions(met[0], moved, budget=budget)
             if equality.equal is None:
                 raise BudgetExceeded(str(equality.limit))
-            if equality.equal and equality.method not in ("symmetry", "identical parameters"):
+            if equality.equal and not any(_related(old, moved, budget) for old in met):
                 return moved, kind, neurons, direction, length, equality
     return None
+
+
+def _related(first: Network, second: Network, budget: Budget | None) -> bool:
+    """Whether permutations and positive scalings take one to the other, as far as a moderate search tells."""
+    with suppress(BudgetExceeded):
+        return equivalence(first, second, budget=budget, max_steps=_STEPS) is not None
+    return False
 
 
 def _lengths(theta: Sequence[fmpq], direction: Vector, draw: random.Random) -> Iterator[Fraction]:

@@ -197,3 +197,12 @@ def test_certificates_along_a_path_are_named_by_their_places(answer):
         "functional dimension of the parameter at t = 0",
         "functional dimension of the parameter at t = 1/4",
     ]
+
+
+def test_searches_that_make_no_sense_are_refused(run):
+    result = run("search", "signs-turned", "--output-activation", "relu")
+    assert result.exit_code == 3
+    assert "identity" in result.stderr
+    result = run("search", "attains-upper-bound", "--architecture", "9999,9999,1", "--tries", 5)
+    assert result.exit_code == 3
+    assert "parameters" in result.stderr
