@@ -227,9 +227,14 @@ def explain(
 
 def _unattributed(result: DimensionResult, limit: str | None) -> Explanation:
     """The kernel as it was proved, with no reason given."""
-    span = next(_spans(result.network, result.search.gauge))
-    known = [result.hidden_kernel[i] for i in span.add(result.hidden_kernel)]
-    return Explanation(result, [], known if result.status == "proved" else None, limit=limit)
+    if result.value is None:
+        return Explanation(result, [], None, limit=limit)
+    deficit, kernel = result.network.upper_bound - result.value, result.hidden_kernel
+    for span in _spans(result.network, result.search.gauge):
+        known = [kernel[i] for i in span.add(kernel)]
+        if len(known) == deficit:  # else the prime divides a minor
+            break
+    return Explanation(result, [], known, limit=limit)
 
 
 def _span_modulo(network: Network, gauge: Gauge, prime: int) -> Span | None:
@@ -279,7 +284,7 @@ class _Attribution:
         self._facts = Facts(self.network, result.cells.labels, smooth, search.prime)
         # of the kernel modulo the prime: at least that over Q
         self._whole = self.network.parametric_dimension - search.rank
-        self._span: Span
+        self._span = Span(self.network, search.prime)
         self._dimension = self.network.input_dimension
         self._rejected: set[tuple[int, ...]] = set()
         self._mechanisms: list[Mechanism] = []
@@ -291,7 +296,8 @@ class _Attribution:
         rest on.
 
         A direction that is none in the end means that the prime shows a kernel that is too large: raises
-        ``UnluckyPrimeError``, or with ``keep_going`` leaves out the mechanisms with such a direction.
+        ``UnluckyPrimeError``, or with ``keep_going`` leaves out the mechanisms with such a direction. Raises it, too,
+        where directions are dependent modulo the prime and not over Q.
         """
         while True:
             span = _span_modulo(self.network, self.search.gauge, self.search.prime)
@@ -306,7 +312,10 @@ class _Attribution:
             vectors = list({_key(vector): vector for vector in (*self._claimed, *left)}.values())
             proved = self._directions.proved(vectors, budget=self._budget, progress=self._progress)
             if len(proved) == len(vectors):
-                return Explanation(self.result, self._mechanisms, left if self.result.status == "proved" else None)
+                found = Explanation(self.result, self._mechanisms, left if self.result.status == "proved" else None)
+                if found.deficit not in (None, found.attributed + len(left)):  # dependent modulo the prime alone
+                    raise UnluckyPrimeError(self.search.prime)
+                return found
             if not keep_going:
                 raise UnluckyPrimeError(self.search.prime)
             self._rejected |= set(map(_key, vectors)) - set(map(_key, proved))
