@@ -28,13 +28,18 @@ def base_of(path: StrPath, claim: str) -> str:
 
 
 def save_result(result: SearchResult, path: StrPath) -> list[dict[str, Any]]:
-    """Write what was found; ``what``, ``file`` of every file, in order. Nothing found, nothing written.
+    """Write what was found, or the candidate that came closest; ``what``, ``file`` of every file, in order.
 
     ``BASE.json`` is the first network, ``BASE-2.json`` the second; ``BASE.points.json`` a batch of points;
-    ``BASE.certificate.json``, ``BASE.certificate-2.json``, ... are the certificates.
+    ``BASE.certificate.json``, ``BASE.certificate-2.json``, ... are the certificates. Without a find ``BASE.closest.json``
+    is the closest candidate, where the claim says what that means.
     """
     base = base_of(path, result.claim)
     written = []
+    if result.closest is not None:
+        name = f"{base}.closest.json"
+        save(result.closest, name)
+        written.append({"what": "closest candidate, no find", "file": name})
     for number, network in enumerate(result.networks, 1):
         name = f"{base}{_suffix(number)}.json"
         save(network, name)

@@ -206,3 +206,14 @@ def test_searches_that_make_no_sense_are_refused(run):
     result = run("search", "attains-upper-bound", "--architecture", "9999,9999,1", "--tries", 5)
     assert result.exit_code == 3
     assert "parameters" in result.stderr
+
+
+def test_the_closest_candidate_is_kept(answer, run, tmp_path):
+    target = tmp_path / "w.json"
+    result = run("search", "width-one-chain", "--tries", 40, "--save", target, "--json")
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert found["closest"] is not None
+    assert [entry["file"] for entry in found["saved"]] == [str(tmp_path / "w.closest.json")]
+    assert exactfd.load(tmp_path / "w.closest.json").to_dict() == found["closest"]
+    assert not target.exists()
