@@ -31,8 +31,8 @@ def save_result(result: SearchResult, path: StrPath) -> list[dict[str, Any]]:
     """Write what was found, or the candidate that came closest; ``what``, ``file`` of every file, in order.
 
     ``BASE.json`` is the first network, ``BASE-2.json`` the second; ``BASE.points.json`` a batch of points;
-    ``BASE.certificate.json``, ``BASE.certificate-2.json``, ... are the certificates. Without a find ``BASE.closest.json``
-    is the closest candidate, where the claim says what that means.
+    ``BASE.certificate.json``, ``BASE.certificate-2.json``, ... are the certificates. Without a find
+    ``BASE.closest.json`` is the closest candidate, where the claim says what that means.
     """
     base = base_of(path, result.claim)
     written = []
