@@ -48,11 +48,7 @@ def kernel_parts(
             progress("kernel", done, len(lengths))
             support = sorted(pivots[tail[:, number] != 0].tolist())
             parameters = [int(search.columns[j]) for j in [*support, search.space.free_columns[number]]]
-            vector = [fmpz(0)] * search.network.parametric_dimension
-            small = solution([rows.entries(row, parameters) for row in independent(table, support, search.prime)])
-            for parameter, entry in zip(parameters, small, strict=True):
-                vector[parameter] = entry
-            part[number] = vector
+            part[number] = rows.solved(independent(table, support, search.prime), parameters)
             done += 1
         yield part
 
@@ -91,6 +87,14 @@ class ExactRows:
             left[level][output][i] * right[level][k][coefficient]
             for level, i, k in map(self._places.__getitem__, parameters)
         ]
+
+    def solved(self, numbers: Sequence[int], parameters: Sequence[int]) -> Vector:
+        """The vector (length ``D``) supported on some parameters that some rows leave: see :func:`solution`."""
+        vector = [fmpz(0)] * self.search.network.parametric_dimension
+        entries = solution([self.entries(number, parameters) for number in numbers])
+        for parameter, entry in zip(parameters, entries, strict=True):
+            vector[parameter] = entry
+        return vector
 
 
 def independent(table: Any, columns: list[int], prime: int) -> list[int]:

@@ -51,8 +51,9 @@ def export_table(store: Store, path: StrPath) -> int:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.DictWriter(text, columns(store), restval="", lineterminator="\n")
         writer.writeheader()
-        for count, record in enumerate(records(store), 1):  # noqa: B007
+        for record in records(store):
             writer.writerow(record)
+            count += 1
         text.detach()
     return count
 

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from flint import fmpq, fmpz, nmod_mat
+from flint import fmpq, nmod_mat
 
 from exactfd import rationals
 from exactfd.annihilation import annihilates
 from exactfd.budget import Budget, Progress, silent
 from exactfd.jacobians import FloatArray, SignArray, parameter_places
-from exactfd.kernels import ExactRows, Vector, independent, solution
+from exactfd.kernels import ExactRows, Vector, independent
 from exactfd.linalg import modular
 from exactfd.network import Network
 from exactfd.rankproof import RankSearch
@@ -28,7 +28,7 @@ _SPARE = 4
 
 
 class UnluckyPrimeError(ArithmeticError):
-    """Modulo this prime the scaling directions lose rank: another one is needed."""
+    """Modulo this prime scaling directions lose rank, or the kernel is too large: another one is needed."""
 
 
 class Directions:
@@ -87,11 +87,7 @@ class Directions:
             pivots = [space.pivot_columns[i] for i in np.flatnonzero(space.tail[:, number]).tolist()]
             support = [int(chosen[j]) for j in (*sorted(pivots), free)]
             equations = independent(self._table, support[:-1], self.search.prime) if pivots else []
-            vector = [fmpz(0)] * self.network.parametric_dimension
-            entries = solution([self._exact.entries(row, support) for row in equations])
-            for parameter, entry in zip(support, entries, strict=True):
-                vector[parameter] = entry
-            result.append(vector)
+            result.append(self._exact.solved(equations, support))
         return result
 
     def proved(

@@ -206,7 +206,10 @@ def test_signs_turned():
     assert all(value(first, point) == value(second, point) for point in grid(2))
     assert dimension(first) == first.upper_bound  # no infinitesimal symmetry shows it
     ours, theirs = ({tuple(row) for row in n.to_fractions()[1][0]} for n in (first, second))
-    positive = lambda row: tuple(x / max(map(abs, row)) for x in row)  # noqa: E731
+
+    def positive(row):
+        return tuple(x / max(map(abs, row)) for x in row)
+
     swaps = [lambda row: row, lambda row: row[::-1]]
     assert first.to_fractions()[0] == second.to_fractions()[0]
     # scaling a neuron of layer 1 by s scales a column: signs of entries stay, up to the order of rows and columns
