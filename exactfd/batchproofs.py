@@ -18,6 +18,7 @@ from exactfd.gauge import Gauge
 from exactfd.jacobians import ModularNetwork, SignArray
 from exactfd.kernels import kernel
 from exactfd.linalg import modular
+from exactfd.linalg.sketches import TallTable
 from exactfd.points import Points
 from exactfd.rankproof import RankSearch, free_of_gauge
 from exactfd.relations import relations, vanish
@@ -26,7 +27,6 @@ BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 _FEW = 200  # rows among which relations are sought before anything else: they are cheap (measured)
 _MANY = 4  # times as many rows as columns
-_STEP = 256  # parameters eliminated between two looks at the budget
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class RelationProof:
 
 
 class BatchRows:
-    """The Jacobian on a batch modulo a prime, its columns eliminated one after the other: that shows at once which rows
-    no other row depends on. Where the rows are many times as many as the columns, they are eliminated instead, some at
-    a time: few of them would matter then, and the whole table would be large.
+    """The Jacobian on a batch modulo a prime, eliminated as a whole: that shows which rows no other row depends on. Where
+    the rows are many times as many as the columns, they are eliminated some at a time: few of them would matter then,
+    and the whole table would be large.
 
     ``rank`` is a proved lower bound at any time.
 
@@ -98,14 +98,16 @@ class BatchRows:
         self.points = points if all_used else points.take(self.numbers)
         self._columns = free_of_gauge(self.network.architecture, tuple(self.gauge.columns))
         count = len(self.numbers) * self.network.output_dimension
-        self._space = modular.RowSpace(count, network.prime)
+        self._table: TallTable | None = None
         many = count > _MANY * len(self._columns)
         self._by_rows = RankSearch(self.network, network.prime, network) if many else None
 
     @property
     def rank(self) -> int:
         """Rank modulo the prime of what has been eliminated: at most the rank over Q."""
-        return self._space.rank if self._by_rows is None else self._by_rows.rank
+        if self._by_rows is not None:
+            return self._by_rows.rank
+        return 0 if self._table is None else self._table.rank
 
     def eliminate(self, budget: Budget, progress: Progress) -> None:
         """Go through all columns, or all rows. Raises ``BudgetExceeded``."""
@@ -116,21 +118,22 @@ class BatchRows:
         budget.check(bytes_needed=8 * rows * (3 * self.network.parametric_dimension + 2 * min(rows, columns)))
         table = self.reduced.point_rows(self.labels, self.points)
         assert table is not None  # the points have been reduced
-        table = np.ascontiguousarray(table[:, self._columns].T)
-        for start in range(0, columns, _STEP):
-            budget.check()
-            self._space.add(table[start : start + _STEP])
+        self._table = TallTable(table[:, self._columns], self.reduced.prime)
+
+        def check() -> None:
             progress("rank", self.rank, None)
+            budget.check()
+
+        self._table.eliminate(check)
+        progress("rank", self.rank, None)
 
     def alone(self) -> BoolArray:
         """By point in use, whether no other row depends on its rows, as far as the prime tells (never, where rows were
         eliminated).
         """
-        if self._by_rows is not None:
+        if self._table is None:
             return np.zeros(len(self.numbers), dtype=bool)
-        rows: BoolArray = np.zeros(self._space.columns, dtype=bool)
-        rows[self._space.pivot_columns] = ~self._space.tail.any(axis=1)
-        return np.asarray(rows.reshape(len(self.numbers), -1).all(axis=1))
+        return np.asarray(self._table.alone.reshape(len(self.numbers), -1).all(axis=1))
 
 
 def cells_of(labels: SignArray) -> list[list[int]]:

@@ -13,13 +13,18 @@ from typing import Any
 import numpy as np
 from flint import fmpz
 
+from exactfd import compiled
+
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 #: Primes are below this.
 LIMIT = 2**23
 _BLOCK = 256  # rows eliminated together
 _BASE = 32  # rows eliminated one after the other
 _WINDOW = 32  # columns of these looked at together
+_LONG = 4096  # entries from which on a compiled loop is worth the call
+_LOOPS = "exactfd.linalg.modular_loops"
 _PIECES = 1 << 20  # entries of a table of pieces that is held as floats at once
 _FEW = 100  # numbers that are inverted one by one
 _CHUNK = 256  # inner terms of one exact product: 256 (2^22 + 2)^2 < 2^53
@@ -42,6 +47,10 @@ def reduce(values: FloatArray, prime: int) -> FloatArray:
     multiple of the prime gives zero and nothing else does; near half a prime either representative may come out, at
     most ``prime / 2 + 2`` in size.
     """
+    if values.size >= _LONG and (loops := compiled.loops(_LOOPS)):
+        result = np.array(values, order="C")
+        loops.reduce_in_place(result.reshape(-1), float(prime))
+        return result
     quotient = values * (1.0 / prime)
     np.rint(quotient, out=quotient)
     quotient *= prime
@@ -60,6 +69,16 @@ def multiply(left: FloatArray, right: FloatArray, prime: int) -> FloatArray:
     return reduce(total, prime)
 
 
+def difference(table: FloatArray, columns: Indices, product: FloatArray, prime: int) -> FloatArray:
+    """``table[:, columns] - product`` modulo ``prime``, for a product of residue matrices with 256 inner terms at most,
+    which is overwritten.
+    """
+    if product.size >= _LONG and (loops := compiled.loops(_LOOPS)):
+        loops.difference_in_place(product, table, columns, float(prime))
+        return product
+    return reduce(table[:, columns] - reduce(product, prime), prime)
+
+
 def inverses(values: FloatArray, prime: int) -> FloatArray:
     """Inverses of nonzero residues, as :func:`reduce` gives them."""
     if values.size <= _FEW:  # one by one is faster then
@@ -71,6 +90,72 @@ def inverses(values: FloatArray, prime: int) -> FloatArray:
             result = reduce(result * power, prime)
         power, exponent = reduce(power * power, prime), exponent >> 1
     return result
+
+
+def reduced_basis(
+    block: FloatArray, prime: int, searched: int | None = None
+) -> tuple[FloatArray, list[int], list[int]]:
+    """Reduced basis of the rows of a block, with the rows and columns where pivots were found: the identity on these
+    columns. By halves, so that matrix products do the work.
+
+    With ``searched``, pivots are sought in the first columns only, and what vanishes there is dropped.
+    """
+    if len(block) <= _BASE:
+        return _basis_of_few(block, prime, block.shape[1] if searched is None else searched)
+    half = len(block) // 2
+    upper, upper_rows, upper_columns = reduced_basis(block[:half], prime, searched)
+    lower_block = cleared(block[half:], upper_columns, upper, prime)
+    lower, lower_rows, lower_columns = reduced_basis(lower_block, prime, searched)
+    basis = np.concatenate([cleared(upper, lower_columns, lower, prime), lower])
+    return basis, upper_rows + [half + i for i in lower_rows], upper_columns + lower_columns
+
+
+def cleared(rows: FloatArray, columns: list[int], basis: FloatArray, prime: int) -> FloatArray:
+    """``rows`` minus their components along ``basis``, which is the identity on ``columns``."""
+    if not columns or not len(rows):
+        return rows
+    return reduce(rows - multiply(rows[:, columns], basis, prime), prime)
+
+
+def _basis_of_few(block: FloatArray, prime: int, searched: int) -> tuple[FloatArray, list[int], list[int]]:
+    """As :func:`reduced_basis`, one row after the other: on some columns at a time, and on all by one product."""
+    rows: list[int] = []
+    columns: list[int] = []
+    waiting, done = np.arange(len(block)), np.zeros(len(block), dtype=bool)
+    while len(waiting):
+        candidates = np.flatnonzero(block[waiting, :searched].any(axis=0))[:_WINDOW]
+        if not len(candidates):
+            break
+        small = np.concatenate([block[:, candidates], np.eye(len(block))], axis=1)
+        new_rows, new_columns = _eliminate_window(small, len(candidates), waiting, prime)
+        rows += new_rows.tolist()
+        columns += candidates[new_columns].tolist()
+        done[new_rows] = True
+        waiting = waiting[~done[waiting]]
+        block = multiply(small[:, len(candidates) :], block, prime)
+    return block[rows], rows, columns
+
+
+def _eliminate_window(small: FloatArray, width: int, waiting: Indices, prime: int) -> tuple[Indices, Indices]:
+    """Reduce the rows ``waiting`` of ``small``, in that order, on its first ``width`` columns, and all rows by them, in
+    place; returns the rows and columns of the pivots.
+    """
+    rows, columns, found = np.empty_like(waiting), np.empty_like(waiting), 0
+    if loops := compiled.loops(_LOOPS):
+        found = loops.eliminate_window(small, width, waiting, prime, rows, columns)
+        return rows[:found], columns[:found]
+    for i in waiting.tolist():
+        place = int((small[i, :width] != 0).argmax())
+        if small[i, place] == 0:
+            continue
+        row = reduce(small[i] * float(pow(int(small[i, place]), -1, prime)), prime)
+        factors = small[:, place].copy()
+        factors[i] = 0.0
+        small[:] = reduce(small - factors[:, None] * row, prime)
+        small[i] = row
+        rows[found], columns[found] = i, place
+        found += 1
+    return rows[:found], columns[:found]
 
 
 class RowSpace:
@@ -111,7 +196,7 @@ class RowSpace:
             block = rows[start : start + _BLOCK]
             reduced = self.remainder(block)
             alive = np.flatnonzero(reduced.any(axis=1))
-            basis, new_rows, new_columns = self._eliminate(reduced[alive])
+            basis, new_rows, new_columns = reduced_basis(reduced[alive], self.prime)
             if new_rows:
                 self.pivot_rows += [first + start + int(alive[i]) for i in new_rows]
                 self._extend(basis, new_columns)
@@ -133,47 +218,6 @@ class RowSpace:
         self.tail = np.concatenate([tail, basis_tail])
         self.pivot_columns += self.free_columns[new].tolist()
         self.free_columns = self.free_columns[kept]
-
-    def _eliminate(self, block: FloatArray) -> tuple[FloatArray, list[int], list[int]]:
-        """Reduced basis of the rows of a block: by halves, so that matrix products do the work; few rows one by one."""
-        if len(block) > _BASE:
-            half = len(block) // 2
-            upper, upper_rows, upper_columns = self._eliminate(block[:half])
-            lower, lower_rows, lower_columns = self._eliminate(self._cleared(block[half:], upper_columns, upper))
-            basis = np.concatenate([self._cleared(upper, lower_columns, lower), lower])
-            return basis, upper_rows + [half + i for i in lower_rows], upper_columns + lower_columns
-        return self._eliminate_few(block)
-
-    def _eliminate_few(self, block: FloatArray) -> tuple[FloatArray, list[int], list[int]]:
-        """As :meth:`_eliminate`, one row after the other: on some columns at a time, and on all by one product."""
-        rows: list[int] = []
-        columns: list[int] = []
-        waiting = list(range(len(block)))
-        while waiting:
-            candidates = np.flatnonzero(block[waiting].any(axis=0))[:_WINDOW]
-            if not len(candidates):
-                break
-            small = np.concatenate([block[:, candidates], np.eye(len(block))], axis=1)
-            for i in list(waiting):
-                place = int((small[i, : len(candidates)] != 0).argmax())
-                if small[i, place] == 0:
-                    continue
-                row = reduce(small[i] * float(pow(int(small[i, place]), -1, self.prime)), self.prime)
-                factors = small[:, place].copy()
-                factors[i] = 0.0
-                small = reduce(small - factors[:, None] * row, self.prime)
-                small[i] = row
-                waiting.remove(i)
-                rows.append(i)
-                columns.append(int(candidates[place]))
-            block = multiply(small[:, len(candidates) :], block, self.prime)
-        return block[rows], rows, columns
-
-    def _cleared(self, rows: FloatArray, columns: list[int], basis: FloatArray) -> FloatArray:
-        """``rows`` minus their components along ``basis``, which is the identity on ``columns``."""
-        if not columns or not len(rows):
-            return rows
-        return reduce(rows - multiply(rows[:, columns], basis, self.prime), self.prime)
 
     def kernel(self) -> FloatArray:
         """Basis of ``{k : row . k = 0 for all rows}`` modulo the prime, one vector a row, identity on the free columns
