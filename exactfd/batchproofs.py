@@ -72,9 +72,9 @@ class RelationProof:
 
 
 class BatchRows:
-    """The Jacobian on a batch modulo a prime, eliminated as a whole: that shows which rows no other row depends on. Where
-    the rows are many times as many as the columns, they are eliminated some at a time: few of them would matter then,
-    and the whole table would be large.
+    """The Jacobian on a batch modulo a prime, eliminated as a whole: that shows which rows no other row depends on.
+    Where the rows are many times as many as the columns, they are eliminated some at a time: few of them would matter
+    then, and the whole table would be large.
 
     ``rank`` is a proved lower bound at any time.
 

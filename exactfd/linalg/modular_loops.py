@@ -47,7 +47,7 @@ def eliminate_window(
             place += 1
         if place == width:
             continue
-        inverse = float(_inverse(np.int64(small[i, place]), np.int64(prime)))
+        inverse = float(_inverse(int(small[i, place]), prime))
         for j in range(small.shape[1]):
             value = small[i, j] * inverse
             small[i, j] = value - np.rint(value * factor) * prime

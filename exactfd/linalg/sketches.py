@@ -89,7 +89,7 @@ class TallTable:
             for dense in self._dense:
                 part, short = found[:, short : short + len(dense)], short + len(dense)
                 relations -= modular.multiply(part, dense, self.prime)
-        return ~modular.reduce(relations, self.prime).any(axis=0)
+        return np.asarray(~modular.reduce(relations, self.prime).any(axis=0))
 
     def _numbers(self, rows: int, columns: int) -> FloatArray:
         return self._random.integers(-_RANDOM, _RANDOM, size=(rows, columns)).astype(np.float64)
