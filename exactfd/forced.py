@@ -231,8 +231,9 @@ def _activity(where: BoolArray, active: BoolArray) -> tuple[FloatArray, FloatArr
 
 def _classes(tables: Sequence[BoolArray], count: int) -> Indices:
     """Equal rows of some tables side by side have equal numbers, from 0 on."""
-    keys = np.concatenate([np.zeros((count, 1), dtype=bool), *tables], axis=1)
-    return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1)
+    keys = np.packbits(np.concatenate([np.zeros((count, 1), dtype=bool), *tables], axis=1), axis=1)
+    numbers: dict[bytes, int] = {}
+    return np.array([numbers.setdefault(key.tobytes(), len(numbers)) for key in keys], dtype=np.intp)
 
 
 class _Directions:

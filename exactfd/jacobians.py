@@ -218,17 +218,24 @@ class Reducible:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self._layers: list[DyadicTable | RationalTable] = []
-        for number, floats in enumerate(network.nearest_layers, start=1):
-            whole = network.stored_in_floats
-            self._layers.append(DyadicTable(floats) if whole else RationalTable(network.augmented(number)))
+        self._floats = self._rationals = None
+        if network.stored_in_floats:
+            self._floats = DyadicTable(np.concatenate([layer.reshape(-1) for layer in network.nearest_layers]))
+        else:
+            self._rationals = [RationalTable(network.augmented(number + 1)) for number in range(network.depth)]
 
     def modulo(self, prime: int) -> ModularNetwork | None:
         """The reduction, or ``None`` when the prime divides a denominator."""
-        layers = [table.modulo(prime) for table in self._layers]
-        if any(layer is None for layer in layers):
-            return None
-        return ModularNetwork(self.network, prime, tuple(layer for layer in layers if layer is not None))
+        if self._rationals is not None:
+            tables = [table.modulo(prime) for table in self._rationals]
+            layers = tuple(table for table in tables if table is not None)
+            return ModularNetwork(self.network, prime, layers) if len(layers) == len(tables) else None
+        assert self._floats is not None
+        sizes = [n * (m + 1) for m, n in pairwise(self.network.architecture)]
+        parts = np.split(self._floats.modulo(prime), np.cumsum(sizes)[:-1])
+        shapes = [(n, m + 1) for m, n in pairwise(self.network.architecture)]
+        layers = tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
+        return ModularNetwork(self.network, prime, layers)
 
 
 @dataclass(frozen=True, eq=False)

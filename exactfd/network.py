@@ -26,7 +26,9 @@ from exactfd.errors import InputError, ShapeError
 if TYPE_CHECKING:
     import sympy
 
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 OutputActivation = Literal["identity", "relu"]
+_FLOATS = (np.float64, np.float32, np.float16)  # float64 holds them all exactly
 FORMAT = "exactfd-network"
 VERSION = 1
 
@@ -67,6 +69,7 @@ class Network:
         if output_activation not in ("identity", "relu"):
             raise InputError(f'output_activation: expected "identity" or "relu", found {output_activation!r}')
         augmented: list[fmpq_mat] = []
+        floats: list[FloatArray] = []
         if isinstance(layers, (str, bytes)) or not isinstance(layers, Iterable):
             raise ShapeError(f"expected a list of layers (weight, bias), found {type(layers).__name__}")
         for number, layer in enumerate(layers, start=1):
@@ -78,10 +81,14 @@ class Network:
             column = rationals.vector(bias, what=f"layer {number}: bias")
             fan_in = augmented[-1].nrows() if augmented else None
             augmented.append(_augment(number, rows, column, fan_in))
+            if all(type(part) is np.ndarray and part.dtype in _FLOATS for part in (weight, bias)):
+                floats.append(np.column_stack([weight, bias]).astype(np.float64) + 0.0)  # zeros without a sign
         if not augmented:
             raise ShapeError("a network has at least one layer, found none")
         object.__setattr__(self, "_augmented", tuple(augmented))
         object.__setattr__(self, "output_activation", output_activation)
+        if len(floats) == len(augmented):  # nothing to find out later
+            self.__dict__.update(nearest_layers=tuple(floats), stored_in_floats=True)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"networks are frozen: cannot set {name!r}; build a new Network instead")
@@ -157,12 +164,12 @@ class Network:
         """``n_d``."""
         return self.architecture[-1]
 
-    @property
+    @cached_property
     def parametric_dimension(self) -> int:
         """``D``, the number of parameters."""
         return sum(n * (m + 1) for m, n in pairwise(self.architecture))
 
-    @property
+    @cached_property
     def hidden_neurons(self) -> int:
         """``n_1 + ... + n_{d-1}``."""
         return sum(self.architecture[1:-1])
@@ -174,7 +181,7 @@ class Network:
         """
         return self.parametric_dimension - self.hidden_neurons
 
-    @property
+    @cached_property
     def relu_widths(self) -> tuple[int, ...]:
         """Widths of the layers that apply a ReLU, in order: the shape of a ternary tuple."""
         return self.architecture[1:] if self.output_activation == "relu" else self.architecture[1:-1]
@@ -187,7 +194,7 @@ class Network:
         )
 
     @cached_property
-    def nearest_layers(self) -> tuple[np.ndarray[Any, np.dtype[np.float64]], ...]:
+    def nearest_layers(self) -> tuple[FloatArray, ...]:
         """The augmented matrices with each entry rounded to the nearest float; infinite when out of range. Not exact
         unless :attr:`stored_in_floats`.
         """

@@ -130,3 +130,22 @@ def test_names_in_latex_do_not_run_together():
     assert cell.to_dict()["parameters"][:2] == ["W1_1_1", "W1_1_2"]
     with pytest.raises(exactfd.InputError, match=r"labels\[1\]: expected -1, 0 or 1, found 2"):
         symbolic_cell(network, [1, 2, *[1] * 10])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.longdouble, ">f8", np.int64, object])
+def test_a_network_from_arrays_is_the_one_from_their_fractions(dtype):
+    rng = np.random.default_rng(4)
+    layers = [(rng.normal(size=(3, 2)), rng.normal(size=3)), (rng.normal(size=(1, 3)), np.array([-0.0]))]
+    arrays = [(np.round(4 * w).astype(dtype), np.round(4 * b).astype(dtype)) for w, b in layers]
+    network = exactfd.Network(arrays)
+    same = exactfd.Network(network.to_fractions())
+    assert network == same
+    assert network.stored_in_floats == same.stored_in_floats
+    for one, other in zip(network.nearest_layers, same.nearest_layers, strict=True):
+        assert one.dtype == np.float64
+        assert one.tobytes() == other.tobytes()
+    arrays[0][0][0, 0] += 1  # the network keeps nothing of the arrays
+    assert network.nearest_layers[0][0, 0] == same.nearest_layers[0][0, 0]
+    for prime in (8388593, 4194319):
+        one, other = (exactfd.jacobians.ModularNetwork.reduce(net, prime) for net in (network, same))
+        assert all((a == b).all() for a, b in zip(one.layers, other.layers, strict=True))

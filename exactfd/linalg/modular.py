@@ -24,6 +24,7 @@ _BLOCK = 256  # rows eliminated together
 _BASE = 32  # rows eliminated one after the other
 _WINDOW = 32  # columns of these looked at together
 _LONG = 4096  # entries from which on a compiled loop is worth the call
+_SHORT = 6000  # entries up to which it needs no matrix product
 _LOOPS = "exactfd.linalg.modular_loops"
 _PIECES = 1 << 20  # entries of a table of pieces that is held as floats at once
 _FEW = 100  # numbers that are inverted one by one
@@ -119,6 +120,10 @@ def cleared(rows: FloatArray, columns: list[int], basis: FloatArray, prime: int)
 
 def _basis_of_few(block: FloatArray, prime: int, searched: int) -> tuple[FloatArray, list[int], list[int]]:
     """As :func:`reduced_basis`, one row after the other: on some columns at a time, and on all by one product."""
+    if block.size <= _SHORT and (loops := compiled.loops(_LOOPS)):
+        block, places = np.array(block, order="C"), np.empty((2, len(block)), dtype=np.intp)
+        places = places[:, : loops.eliminate_few(block, searched, _WINDOW, prime, *places)]
+        return block[places[0]], places[0].tolist(), places[1].tolist()
     rows: list[int] = []
     columns: list[int] = []
     waiting, done = np.arange(len(block)), np.zeros(len(block), dtype=bool)
@@ -195,27 +200,32 @@ class RowSpace:
                 break
             block = rows[start : start + _BLOCK]
             reduced = self.remainder(block)
-            alive = np.flatnonzero(reduced.any(axis=1))
-            basis, new_rows, new_columns = reduced_basis(reduced[alive], self.prime)
+            numbers: Sequence[int] = range(first + start, self.seen)
+            if len(block) > _BASE:
+                alive = np.flatnonzero(reduced.any(axis=1))
+                reduced, numbers = reduced[alive], [numbers[i] for i in alive.tolist()]
+            basis, new_rows, new_columns = reduced_basis(reduced, self.prime)
             if new_rows:
-                self.pivot_rows += [first + start + int(alive[i]) for i in new_rows]
+                self.pivot_rows += [numbers[i] for i in new_rows]
                 self._extend(basis, new_columns)
         return self.rank - before
 
     def remainder(self, rows: FloatArray) -> FloatArray:
         """Rows minus what the row space has of them, on the free columns: zero for the rows in the row space."""
+        if not self.rank:
+            return rows
         rest = rows[:, self.free_columns]
-        if self.rank:
-            rest = reduce(rest - multiply(rows[:, self.pivot_columns], self.tail, self.prime), self.prime)
-        return rest
+        return reduce(rest - multiply(rows[:, self.pivot_columns], self.tail, self.prime), self.prime)
 
     def _extend(self, basis: FloatArray, new: list[int]) -> None:
         """Add a basis on the free columns that is the identity on the columns ``new`` of them."""
-        kept = np.delete(np.arange(len(self.free_columns)), new)
-        basis_tail, tail = basis[:, kept], self.tail[:, kept]
-        if len(tail):
-            tail = reduce(tail - multiply(self.tail[:, new], basis_tail, self.prime), self.prime)
-        self.tail = np.concatenate([tail, basis_tail])
+        kept = np.ones(len(self.free_columns), dtype=bool)
+        kept[new] = False
+        basis_tail = basis[:, kept]
+        if self.rank:
+            tail = reduce(self.tail[:, kept] - multiply(self.tail[:, new], basis_tail, self.prime), self.prime)
+            basis_tail = np.concatenate([tail, basis_tail])
+        self.tail = basis_tail
         self.pivot_columns += self.free_columns[new].tolist()
         self.free_columns = self.free_columns[kept]
 

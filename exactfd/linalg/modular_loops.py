@@ -40,26 +40,62 @@ def eliminate_window(
 
     Enters which rows and columns are pivots, and returns how many.
     """
-    factor, found = 1.0 / prime, 0
+    found = 0
     for i in waiting:
-        place = 0
-        while place < width and small[i, place] == 0.0:
-            place += 1
-        if place == width:
-            continue
-        inverse = float(_inverse(int(small[i, place]), prime))
-        for j in range(small.shape[1]):
-            value = small[i, j] * inverse
-            small[i, j] = value - np.rint(value * factor) * prime
-        for k in range(small.shape[0]):
-            multiple = small[k, place]
-            if k != i and multiple != 0.0:
-                for j in range(small.shape[1]):
-                    value = small[k, j] - multiple * small[i, j]
-                    small[k, j] = value - np.rint(value * factor) * prime
-        rows[found], columns[found] = i, place
-        found += 1
+        for place in range(width):
+            if small[i, place] != 0.0:
+                _clear(small, i, place, prime)
+                rows[found], columns[found] = i, place
+                found += 1
+                break
     return found
+
+
+@compiled
+def eliminate_few(block: FloatArray, searched: int, window: int, prime: int, rows: Indices, columns: Indices) -> int:
+    """Reduce all rows of ``block``, with the pivots that ``modular.reduced_basis`` finds window by window.
+
+    Enters the rows and columns of the pivots, in the order in which they are found, and returns how many.
+    """
+    done = np.zeros(block.shape[0], dtype=np.bool_)
+    candidates = np.empty(window, dtype=np.intp)
+    found = 0
+    while True:
+        count = 0
+        for place in range(searched):
+            for i in range(block.shape[0]):
+                if not done[i] and block[i, place] != 0.0:
+                    candidates[count] = place
+                    count += 1
+                    break
+            if count == window:
+                break
+        if count == 0:
+            return found
+        for i in range(block.shape[0]):
+            if not done[i]:
+                for place in candidates[:count]:
+                    if block[i, place] != 0.0:
+                        _clear(block, i, place, prime)
+                        rows[found], columns[found], done[i] = i, place, True
+                        found += 1
+                        break
+
+
+@compiled
+def _clear(table: FloatArray, row: int, place: int, prime: int) -> None:
+    """Divide a row by its entry at ``place``, and take multiples of it from the others so that theirs become zero."""
+    factor, size = 1.0 / prime, float(prime)
+    inverse = float(_inverse(int(table[row, place]), prime))
+    for j in range(table.shape[1]):
+        value = table[row, j] * inverse
+        table[row, j] = value - np.rint(value * factor) * size
+    for k in range(table.shape[0]):
+        multiple = table[k, place]
+        if k != row and multiple != 0.0:
+            for j in range(table.shape[1]):
+                value = table[k, j] - multiple * table[row, j]
+                table[k, j] = value - np.rint(value * factor) * size
 
 
 @compiled

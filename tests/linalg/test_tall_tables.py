@@ -127,6 +127,7 @@ def test_compiled_loops_give_the_same_floats(monkeypatch):
     long = np.concatenate([rng.integers(-(2**53) + PRIME, 2**53 - PRIME, 9000), PRIME * rng.integers(-999, 999, 999)])
     half = np.array([PRIME // 2, PRIME // 2 + 1, -PRIME // 2, 0, PRIME, -PRIME] * 1000)
     block = table_of_rank(rng, 31, 90, 17)
+    sparse = rng.integers(1, PRIME, (100, 150)).astype(float) // 2 * (rng.random((100, 150)) < 0.02)
     table, product = residues(rng, 80, 120), rng.integers(-(2**52), 2**52, (80, 70)).astype(float)
     columns = np.sort(rng.choice(120, 70, replace=False))
     found = []
@@ -140,6 +141,8 @@ def test_compiled_loops_give_the_same_floats(monkeypatch):
                 modular.difference(table, columns, product.copy(), PRIME),
                 basis,
                 np.array([rows, pivots]),
+                *map(np.array, modular.reduced_basis(sparse, PRIME)),
+                *map(np.array, modular.reduced_basis(sparse[:9, :60], PRIME)),
             ]
         )
     assert all((one == other).all() for one, other in zip(*found, strict=True))
