@@ -223,6 +223,15 @@ JOBS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "check": check_job,
 }
 
+
+def main(job: str, name: str) -> None:
+    """Do a job on a small network, so that everything is loaded, and then with a clock on the one that is named."""
+    prepare = PREPARE.get(job, lambda net: net)
+    network = load(name)
+    JOBS[job](prepare(load(f"random-{network.input_dimension}x3x3x1")))
+    subject = prepare(network)
+    report(lambda: JOBS[job](subject))
+
+
 if __name__ == "__main__":
-    subject = PREPARE.get(sys.argv[1], lambda net: net)(load(sys.argv[2]))
-    report(lambda: JOBS[sys.argv[1]](subject))
+    main(*sys.argv[1:])

@@ -4,8 +4,8 @@ patterns force, kernel vectors, or relations among the rows.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from exactfd.annihilation import annihilates
 from exactfd.budget import Budget, Progress
 from exactfd.forced import ForcedDirections
 from exactfd.gauge import Gauge
-from exactfd.jacobians import ModularNetwork, SignArray
+from exactfd.jacobians import Factors, ModularNetwork, SignArray
 from exactfd.kernels import kernel
 from exactfd.linalg import modular
 from exactfd.linalg.sketches import TallTable
@@ -116,9 +116,7 @@ class BatchRows:
             return
         rows, columns = len(self.numbers) * self.network.output_dimension, len(self._columns)
         budget.check(bytes_needed=8 * rows * (3 * self.network.parametric_dimension + 2 * min(rows, columns)))
-        table = self.reduced.point_rows(self.labels, self.points)
-        assert table is not None  # the points have been reduced
-        self._table = TallTable(table[:, self._columns], self.reduced.prime)
+        self._table = TallTable(self.reduced.stacked(self.factors)[:, self._columns], self.reduced.prime)
 
         def check() -> None:
             progress("rank", self.rank, None)
@@ -126,6 +124,18 @@ class BatchRows:
 
         self._table.eliminate(check)
         progress("rank", self.rank, None)
+
+    @cached_property
+    def factors(self) -> Factors:
+        """Sensitivities and inputs at the points in use."""
+        factors = self.reduced.point_factors(self.labels, self.points)
+        assert factors is not None  # the prime divides none of their denominators
+        return factors
+
+    def factors_at(self, places: list[int]) -> Factors:
+        """The same at some of these points."""
+        sensitivities, reached = self.factors
+        return [table[places] for table in sensitivities], [table[places] for table in reached]
 
     def alone(self) -> BoolArray:
         """By point in use, whether no other row depends on its rows, as far as the prime tells (never, where rows were
@@ -137,10 +147,11 @@ class BatchRows:
 
 
 def cells_of(labels: SignArray) -> list[list[int]]:
-    """Numbers of the points, cell by cell."""
-    members = defaultdict(list)
-    for i, row in enumerate(labels):
-        members[row.tobytes()].append(i)
+    """Numbers of the points, cell by cell, in the order of the first points."""
+    data, width = np.ascontiguousarray(labels).tobytes(), labels.shape[1]
+    members: dict[bytes, list[int]] = {}
+    for i in range(len(labels)):
+        members.setdefault(data[i * width : (i + 1) * width], []).append(i)
     return list(members.values())
 
 
@@ -175,7 +186,7 @@ def rank_proof(
         return _by_relations(rows, labels, points, budget, progress)
     # the dimension of the kernel of the other rows
     wanted = network.parametric_dimension - rows.rank + outputs * (len(alone) - len(kept))
-    forced = ForcedDirections(rows.reduced, rows.gauge, rows.labels[kept], rows.points.take(kept), budget)
+    forced = ForcedDirections(rows.reduced, rows.gauge, rows.labels[kept], rows.factors_at(kept), budget)
     if forced.dimension(wanted) == wanted:
         return _kernel_proof(rows, len(points), wanted, [], [])
     if dependent < network.upper_bound:  # fewer relations than kernel vectors

@@ -29,9 +29,8 @@ from flint import fmpz_mat
 
 from exactfd.budget import Budget
 from exactfd.gauge import Gauge
-from exactfd.jacobians import FloatArray, ModularNetwork, SignArray, masks_of
+from exactfd.jacobians import Factors, FloatArray, ModularNetwork, SignArray, masks_of
 from exactfd.linalg import modular
-from exactfd.points import Points
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
@@ -48,17 +47,17 @@ class ForcedDirections:
     ----------
     reduced, gauge
         The network modulo a prime that divides no denominator of the points either, and its scaling directions.
-    labels, points
-        Ternary tuples and the points.
+    labels, factors
+        Ternary tuples of the points, and the factors of the rows there (``ModularNetwork.factors``).
     budget
         Whose limits raise ``BudgetExceeded``, here and later.
     """
 
     def __init__(
-        self, reduced: ModularNetwork, gauge: Gauge, labels: SignArray, points: Points, budget: Budget | None = None
+        self, reduced: ModularNetwork, gauge: Gauge, labels: SignArray, factors: Factors, budget: Budget | None = None
     ) -> None:
         self.prime, self._budget = reduced.prime, budget or Budget()
-        self._patterns, self._found = _Patterns(reduced, labels, points), _Directions(reduced, gauge, self._budget)
+        self._patterns, self._found = _Patterns(reduced, labels, factors), _Directions(reduced, gauge, self._budget)
         for layer in range(reduced.network.depth):
             _into(self._patterns, self._found, layer)
         for layer in range(reduced.network.depth - 1):
@@ -116,12 +115,10 @@ class _Patterns:
         Inputs ``m x (n + 1)`` and sensitivities ``m x n_d x n`` of each layer modulo the prime.
     """
 
-    def __init__(self, reduced: ModularNetwork, labels: SignArray, points: Points) -> None:
+    def __init__(self, reduced: ModularNetwork, labels: SignArray, factors: Factors) -> None:
         self.reduced, self.network = reduced, reduced.network
         self.outputs = self.network.output_dimension
-        inputs = points.modulo(reduced.prime)
-        assert inputs is not None  # the Jacobian was built from it
-        self.slopes, reached = reduced.factors(labels, inputs[:, :, None])
+        self.slopes, reached = factors
         self.reached = [table[:, :, 0] for table in reached]
         everywhere = np.ones((len(labels), self.outputs), dtype=bool)
         self.active: list[BoolArray] = [mask > 0 for mask in masks_of(labels, self.network.relu_widths)]

@@ -29,6 +29,8 @@ from exactfd.points import Point, Points, checked_points
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
+#: Sensitivities ``L^1, ..., L^d`` and inputs ``R^0, ..., R^{d-1}`` of many cells or points.
+Factors = tuple[list[FloatArray], list[FloatArray]]
 
 _LONG = 200  # characters of a point in a message
 
@@ -174,12 +176,21 @@ class ModularNetwork:
         """Jacobian rows at many points modulo the prime: ``m n_d x D``; ``None`` when the prime divides a
         denominator of a point.
         """
+        factors = self.point_factors(labels, points)
+        return None if factors is None else self.stacked(factors)
+
+    def point_factors(self, labels: SignArray, points: Sequence[Point]) -> Factors | None:
+        """:meth:`factors` at many points; ``None`` when the prime divides a denominator of a point."""
         table = Points.of(points, self.network.input_dimension).modulo(self.prime)
-        return None if table is None else self.rows(labels, table[:, :, None])
+        return None if table is None else self.factors(labels, table[:, :, None])
 
     def rows(self, labels: SignArray, inputs: FloatArray) -> FloatArray:
         """The blocks ``L^l (x) (R^{l-1})^T`` side by side, ``(m n_d c) x D``, for ``inputs`` as in :meth:`columns`."""
-        return modular.reduce(_batched_rows(*self.factors(labels, inputs)), self.prime)
+        return self.stacked(self.factors(labels, inputs))
+
+    def stacked(self, factors: Factors) -> FloatArray:
+        """The same rows from the factors."""
+        return modular.reduce(_batched_rows(*factors), self.prime, overwrite=True)
 
     def columns(self, labels: SignArray, inputs: FloatArray, parameters: Sequence[int]) -> FloatArray:
         """Some columns of the stacked rows modulo the prime: ``(m n_d c) x len(parameters)``.
@@ -205,7 +216,7 @@ class ModularNetwork:
         masks = masks_of(labels, self.network.relu_widths)
         return _batched_sensitivities(self.layers, masks, len(labels), np.float64, self.product)
 
-    def factors(self, labels: SignArray, inputs: FloatArray) -> tuple[list[FloatArray], list[FloatArray]]:
+    def factors(self, labels: SignArray, inputs: FloatArray) -> Factors:
         """``L^1, ..., L^d`` and ``R^0, ..., R^{d-1}`` of many cells or points modulo the prime: ``m x n_d x n_l`` and
         ``m x (n_l + 1) x c``, for ``inputs`` of shape ``m x (n_0 + 1) x c``.
         """
@@ -346,9 +357,13 @@ def _batched_sensitivities(
 
 def _batched_rows(sensitivities: Sequence[Any], reached: Sequence[Any]) -> Any:
     """The blocks ``L^l (x) (R^{l-1})^T`` side by side: ``(m n_d c) x D``. Products are left unreduced."""
-    blocks = []
-    for left, right in zip(sensitivities, reached, strict=True):
-        block = left[:, :, None, :, None] * right.transpose(0, 2, 1)[:, None, :, None, :]
-        count, outputs, columns, n, width = block.shape
-        blocks.append(block.reshape(count * outputs * columns, n * width))
-    return np.concatenate(blocks, axis=1)
+    count, outputs = sensitivities[0].shape[:2]
+    columns = reached[0].shape[2]
+    sizes = [left.shape[2] * right.shape[1] for left, right in zip(sensitivities, reached, strict=True)]
+    table = np.empty((count, outputs, columns, sum(sizes)), dtype=np.result_type(*sensitivities, *reached))
+    start = 0
+    for left, right, size in zip(sensitivities, reached, sizes, strict=True):
+        block = table[..., start : start + size].reshape(count, outputs, columns, left.shape[2], right.shape[1])
+        np.multiply(left[:, :, None, :, None], right.transpose(0, 2, 1)[:, None, :, None, :], out=block)
+        start += size
+    return table.reshape(count * outputs * columns, -1)

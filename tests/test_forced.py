@@ -34,7 +34,9 @@ def smooth(network: exactfd.Network, points) -> Points:
 def forced_dimension(network: exactfd.Network, points: Points, prime: int = PRIME) -> int:
     reduced = ModularNetwork.reduce(network, prime)
     labels = ternary_tuples(network, points)
-    return ForcedDirections(reduced, Gauge.of(network), labels, points).dimension(network.parametric_dimension)
+    return ForcedDirections(reduced, Gauge.of(network), labels, reduced.point_factors(labels, points)).dimension(
+        network.parametric_dimension
+    )
 
 
 def kernel_dimension(network: exactfd.Network, points: Points) -> int:
@@ -165,10 +167,11 @@ def test_a_budget_ends_it():
     )
     points = smooth(network, rng.standard_normal((6, 3)))
     reduced, labels = ModularNetwork.reduce(network, PRIME), ternary_tuples(network, points)
+    factors = reduced.point_factors(labels, points)
     with pytest.raises(BudgetExceeded):
-        ForcedDirections(reduced, Gauge.of(network), labels, points, Budget(time_limit=1e-9))
+        ForcedDirections(reduced, Gauge.of(network), labels, factors, Budget(time_limit=1e-9))
     spent = Budget()
-    found = ForcedDirections(reduced, Gauge.of(network), labels, points, spent)
+    found = ForcedDirections(reduced, Gauge.of(network), labels, factors, spent)
     spent.time_limit = 1e-9
     for run in (lambda: found.dimension(network.parametric_dimension), lambda: found.missing(range(5))):
         with pytest.raises(BudgetExceeded):

@@ -40,34 +40,33 @@ def primes() -> Iterator[int]:
         candidate -= 2
 
 
-def reduce(values: FloatArray, prime: int) -> FloatArray:
+def reduce(values: FloatArray, prime: int, *, overwrite: bool = False) -> FloatArray:
     """Residues of least size of integers up to ``2^53 - prime`` in size; zero exactly for the multiples of the prime.
 
     (The multiple that is taken away must be a float: beyond ``2^53`` not every integer is one.)
     The quotient is rounded to nearest. Its error is below one half, and far below where the prime is large, so a
     multiple of the prime gives zero and nothing else does; near half a prime either representative may come out, at
-    most ``prime / 2 + 2`` in size.
+    most ``prime / 2 + 2`` in size. With ``overwrite`` the values may be overwritten.
     """
     if values.size >= _LONG and (loops := compiled.loops(_LOOPS)):
-        result = np.array(values, order="C")
+        result = values if overwrite and values.flags.c_contiguous else np.array(values, order="C")
         loops.reduce_in_place(result.reshape(-1), float(prime))
         return result
     quotient = values * (1.0 / prime)
     np.rint(quotient, out=quotient)
     quotient *= prime
-    np.subtract(values, quotient, out=quotient)
-    return quotient
+    return np.subtract(values, quotient, out=values if overwrite else quotient)
 
 
 def multiply(left: FloatArray, right: FloatArray, prime: int) -> FloatArray:
     """``left @ right`` modulo ``prime``, stacked as in NumPy; residues as :func:`reduce` gives them. Exact."""
     inner = left.shape[-1]
     if inner <= _CHUNK:
-        return reduce(np.matmul(left, right), prime)
+        return reduce(np.matmul(left, right), prime, overwrite=True)
     total = np.zeros((*np.broadcast_shapes(left.shape[:-2], right.shape[:-2]), left.shape[-2], right.shape[-1]))
     for start in range(0, inner, _CHUNK):
         total += reduce(np.matmul(left[..., start : start + _CHUNK], right[..., start : start + _CHUNK, :]), prime)
-    return reduce(total, prime)
+    return reduce(total, prime, overwrite=True)
 
 
 def difference(table: FloatArray, columns: Indices, product: FloatArray, prime: int) -> FloatArray:
@@ -115,7 +114,7 @@ def cleared(rows: FloatArray, columns: list[int], basis: FloatArray, prime: int)
     """``rows`` minus their components along ``basis``, which is the identity on ``columns``."""
     if not columns or not len(rows):
         return rows
-    return reduce(rows - multiply(rows[:, columns], basis, prime), prime)
+    return reduce(rows - multiply(rows[:, columns], basis, prime), prime, overwrite=True)
 
 
 def _basis_of_few(block: FloatArray, prime: int, searched: int) -> tuple[FloatArray, list[int], list[int]]:
