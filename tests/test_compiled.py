@@ -1,5 +1,9 @@
 """When compiled loops are used, and that nothing needs them."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from exactfd import compiled
@@ -36,3 +40,24 @@ def test_what_cannot_be_imported_is_done_without_unless_it_is_asked_for(monkeypa
     monkeypatch.setenv(compiled.VARIABLE, "always")
     with pytest.raises(MissingExtraError, match=r"EXACTFD_COMPILED=always .* pip install 'exactfd\[fast\]'"):
         compiled.loops("exactfd.nowhere")
+
+
+WITHOUT_NUMBA = """
+import sys
+sys.modules["numba"] = None
+from exactfd import Network, batch_functional_dimension, canonical_complex, compiled
+compiled._WORKED = 0.0
+net = Network([([[1, 0], [0, 1], [1, 1]], [0, 0, -1]), ([[1, 1, -1]], [0])])
+print(canonical_complex(net).f_vector, batch_functional_dimension(net, [[2 * i - 9, 17 - i * i] for i in range(20)]).rank)
+"""
+
+
+@pytest.mark.parametrize("mode", ["auto", "never", "always"])
+def test_without_numba(mode):
+    environment = {**os.environ, compiled.VARIABLE: mode}
+    run = subprocess.run([sys.executable, "-c", WITHOUT_NUMBA], capture_output=True, text=True, env=environment)
+    if mode == "always":
+        assert run.returncode
+        assert "pip install 'exactfd[fast]'" in run.stderr
+    else:
+        assert run.stdout == "(3, 9, 7) 7\n"

@@ -10,7 +10,7 @@ import numpy as np
 from exactfd.linalg import modular
 from exactfd.linalg.modular import FloatArray, Indices
 
-_BLOCK = 128  # rows eliminated together
+_BLOCK = 96  # rows eliminated together
 
 
 @dataclass
