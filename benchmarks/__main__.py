@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks import peers, scaling
-from benchmarks.measure import median_of, startup, table
+from benchmarks.measure import COMPILED, median_of, startup, table
 
 COMPLEX = [
     "2x8x8x1",
@@ -33,8 +33,12 @@ def main() -> None:
     for name in COMPLEX[:3] if quick else COMPLEX:
         whole = median_of("complex", name, runs=runs)
         counts = whole["counts"]
-        row = [name, f"{counts['regions']}", f"{counts['cells']}", f"{whole['seconds']:.3f}"]
-        row += [f"{1e6 * whole['seconds'] / counts['cells']:.2f}", f"{whole['memory'] >> 20}"]
+        loops = median_of("complex", name, runs=runs, loops=COMPILED)
+        if loops["counts"] != counts:
+            raise SystemExit(f"{name}: compiled loops count differently")
+        row = [name, f"{counts['regions']}", f"{counts['cells']}"]
+        row += [f"{found['seconds']:.4f}" for found in (whole, loops)]
+        row += [f"{1e6 * loops['seconds'] / counts['cells']:.2f}", f"{loops['memory'] >> 20}"]
         unchecked = median_of("float complex", name, runs=runs)
         if unchecked["counts"] != counts:
             raise SystemExit(f"{name}: floats alone count differently")
@@ -54,10 +58,11 @@ def main() -> None:
             "net",
             "regions",
             "cells",
-            "CPU s",
+            "CPU s, NumPy",
+            "CPU s, compiled",
             "µs per cell",
             "MiB",
-            "exact / unchecked",
+            "exact / unchecked, NumPy",
             "splitting, s",
             "PPL (regions), s",
             "PPL / ours",
@@ -67,13 +72,16 @@ def main() -> None:
     rows = []
     for name in TOP[1:3] if quick else TOP:
         top, unchecked = median_of("top", name, runs=runs), median_of("float top", name, runs=runs)
-        if top["counts"]["regions"] != unchecked["counts"]["regions"]:
-            raise SystemExit(f"{name}: floats alone count differently")
-        row = [name, f"{top['counts']['regions']}", top["counts"]["algorithm"], f"{top['seconds']:.3f}"]
-        row += [f"{1e6 * top['seconds'] / top['counts']['regions']:.2f}", f"{top['memory'] >> 20}"]
+        loops = median_of("top", name, runs=runs, loops=COMPILED)
+        if not top["counts"]["regions"] == loops["counts"]["regions"] == unchecked["counts"]["regions"]:
+            raise SystemExit(f"{name}: floats alone, or compiled loops, count differently")
+        row = [name, f"{top['counts']['regions']}", top["counts"]["algorithm"]]
+        row += [f"{found['seconds']:.3f}" for found in (top, loops)]
+        row += [f"{1e6 * loops['seconds'] / top['counts']['regions']:.2f}", f"{loops['memory'] >> 20}"]
         rows.append([*row, f"{unchecked['seconds']:.3f}"])
     print("Top cells on all of R^n, exact, by the engine picked; and vertices and edges with the exact checks off.\n")
-    table(["net", "regions", "engine", "CPU s", "µs per region", "MiB", "skeleton, unchecked, s"], rows)
+    heads = ["net", "regions", "engine", "CPU s, NumPy", "CPU s, compiled", "µs per region", "MiB"]
+    table([*heads, "skeleton, unchecked, s"], rows)
     scaling.main(quick=quick, large="--large" in sys.argv)
     peers.main(sys.argv[sys.argv.index("--python") + 1] if "--python" in sys.argv else sys.executable, quick=quick)
     rows = []

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from typing import Any
 
-from benchmarks.measure import ONE_THREAD, ROOT, median_of, table
+from benchmarks.measure import COMPILED, NUMPY, ONE_THREAD, ROOT, median_of, table
 
 RADIUS = 10
 COMPARED = {
@@ -56,7 +56,9 @@ def main(python: str = sys.executable, *, quick: bool = False) -> None:
             except Absent as error:
                 print(f"Skipped: {error} (pip install {peer}, or --python PATH of an environment that has it)\n")
                 break
-            ours = median_of(OURS[peer], name, runs=runs)
+            numpy, ours = (median_of(OURS[peer], name, runs=runs, loops=loops) for loops in (NUMPY, COMPILED))
+            if numpy["counts"] != ours["counts"]:
+                raise SystemExit(f"{name}: compiled loops count differently")
             counts = [result["counts"]["regions"] for result in (ours, theirs)]
             rows.append(
                 [
@@ -64,8 +66,9 @@ def main(python: str = sys.executable, *, quick: bool = False) -> None:
                     peer,
                     f"{counts[0]}",
                     f"{counts[1]}" + ("" if counts[0] == counts[1] else " (differs)"),
-                    f"{ours['seconds']:.4f}",
-                    f"{theirs['seconds']:.4f}",
+                    f"{1000 * numpy['seconds']:.2f}",
+                    f"{1000 * ours['seconds']:.2f}",
+                    f"{1000 * theirs['seconds']:.2f}",
                     f"{theirs['seconds'] / ours['seconds']:.2f}",
                     f"{ours['memory'] >> 20}",
                     f"{theirs['memory'] >> 20}",
@@ -73,7 +76,8 @@ def main(python: str = sys.executable, *, quick: bool = False) -> None:
             )
     print("Peers, on their own ground (regioncam: float32, box [-10, 10]^2; relucent: all of space).\n")
     table(
-        ["net", "peer", "regions, ours", "regions, peer", "ours, CPU s", "peer, CPU s", "peer / ours", "MiB", "MiB"],
+        ["net", "peer", "regions, ours", "regions, peer", "ours, NumPy, CPU ms", "ours, compiled, CPU ms"]
+        + ["peer, CPU ms", "peer / compiled", "MiB", "MiB"],
         rows,
     )
 

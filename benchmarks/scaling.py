@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 import exactfd
-from benchmarks.measure import median_of, table
+from benchmarks.measure import COMPILED, NUMPY, median_of, table
 
 FLAT = {
     "Two inputs, one hidden layer": [f"random-2x{w}x1" for w in (22, 70, 220, 700)],
@@ -56,20 +56,23 @@ def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
 
 
 def _row(name: str, job: str, runs: int) -> tuple[dict[str, Any], list[str]]:
-    found = median_of(job, name, runs=runs)
+    numpy, found = (median_of(job, name, runs=runs, loops=loops) for loops in (NUMPY, COMPILED))
     counts = found["counts"]
+    if counts != numpy["counts"]:
+        raise SystemExit(f"{name}: compiled loops count differently")
     cells = counts.get("cells", counts["regions"])
     return found, [
         name.removeprefix("random-"),
         str(counts["regions"]),
         str(cells),
-        f"{found['seconds']:.3f}",
+        f"{numpy['seconds']:.4f}",
+        f"{found['seconds']:.4f}",
         f"{1e6 * found['seconds'] / cells:.2f}",
         str(found["memory"] >> 20),
     ]
 
 
-HEADER = ["net", "regions", "cells", "CPU s", "µs per cell", "MiB"]
+HEADER = ["net", "regions", "cells", "CPU s, NumPy", "CPU s, compiled", "µs per cell", "MiB"]
 
 
 def main(*, quick: bool = False, large: bool = False) -> None:
@@ -86,6 +89,8 @@ def main(*, quick: bool = False, large: bool = False) -> None:
         print(f"{title}: every cell of every dimension.\n")
         table(HEADER, rows)
         late = slice(-3, None)  # small networks are all overhead
+        each = [1e6 * taken / count for taken, count in zip(seconds, cells, strict=True)]
+        print(f"Microseconds per cell, compiled: from {min(each):.2f} to {max(each):.2f}.\n")
         print(
             f"Fitted: cells ~ neurons^{exponent(neurons, cells):.2f}; over the last three, "
             f"seconds ~ cells^{exponent(cells[late], seconds[late]):.2f}, "

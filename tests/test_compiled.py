@@ -48,7 +48,8 @@ sys.modules["numba"] = None
 from exactfd import Network, batch_functional_dimension, canonical_complex, compiled
 compiled._WORKED = 0.0
 net = Network([([[1, 0], [0, 1], [1, 1]], [0, 0, -1]), ([[1, 1, -1]], [0])])
-print(canonical_complex(net).f_vector, batch_functional_dimension(net, [[2 * i - 9, 17 - i * i] for i in range(20)]).rank)
+points = [[2 * i - 9, 17 - i * i] for i in range(20)]
+print(canonical_complex(net).f_vector, batch_functional_dimension(net, points).rank)
 """
 
 
