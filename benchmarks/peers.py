@@ -75,11 +75,8 @@ def main(python: str = sys.executable, *, quick: bool = False) -> None:
                 ]
             )
     print("Peers, on their own ground (regioncam: float32, box [-10, 10]^2; relucent: all of space).\n")
-    table(
-        ["net", "peer", "regions, ours", "regions, peer", "ours, NumPy, CPU ms", "ours, compiled, CPU ms"]
-        + ["peer, CPU ms", "peer / compiled", "MiB", "MiB"],
-        rows,
-    )
+    heads = ["net", "peer", "regions, ours", "regions, peer", "ours, NumPy, CPU ms", "ours, compiled, CPU ms"]
+    table([*heads, "peer, CPU ms", "peer / compiled", "MiB", "MiB"], rows)
 
 
 if __name__ == "__main__":
