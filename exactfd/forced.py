@@ -34,6 +34,7 @@ from exactfd.linalg import modular
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
+Counts = np.ndarray[Any, np.dtype[np.int64]]
 
 _STEP = 256  # directions eliminated between two looks at the budget
 _KEPT = 1 << 18  # random numbers that are drawn once
@@ -130,21 +131,21 @@ class _Patterns:
             self.seen.insert(0, self.live[0].astype(np.float32) @ joined > 0)
             self.live.insert(0, self.seen[0] & self.active[layer])
 
-    def input_ranks(self, layer: int, where: BoolArray) -> FloatArray:
+    def input_ranks(self, layer: int, where: BoolArray) -> Counts:
         """For each column of ``where`` (``m x k``, some points), at least the rank of the inputs ``(r, 1)`` of a layer
         at these points.
 
         By induction over the layers before: a neuron that is active nowhere adds nothing, one that is active somewhere
         adds one dimension, and those that are active everywhere are linear functions of the inputs of their layer.
         """
-        sizes: FloatArray = where.sum(axis=0).astype(np.float64)
-        ranks: FloatArray = np.minimum(sizes, self.network.input_dimension + 1)
+        sizes: Counts = where.sum(axis=0)
+        ranks: Counts = np.minimum(sizes, self.network.input_dimension + 1)
         for active in self.active[:layer]:
             sometimes, always = _activity(where, active)
             ranks = np.minimum(sizes, sometimes + np.minimum(always + 1, ranks))
         return ranks
 
-    def slope_ranks(self, layer: int, where: BoolArray) -> FloatArray:
+    def slope_ranks(self, layer: int, where: BoolArray) -> Counts:
         """For each column of ``where``, at least the rank of the sensitivities to a layer at these points: the same
         induction from the output down.
         """
@@ -218,12 +219,13 @@ def _factors(rows: int, columns: int) -> FloatArray:
     return (_kept_factors()[:size] if size <= _KEPT else _drawn(size)).reshape(rows, columns)
 
 
-def _activity(where: BoolArray, active: BoolArray) -> tuple[FloatArray, FloatArray]:
+def _activity(where: BoolArray, active: BoolArray) -> tuple[Counts, Counts]:
     """For each column of ``where`` how many neurons are active at some of these points only, and how many at all."""
-    sizes = where.sum(axis=0)[:, None]
-    counts = where.T.astype(np.float64) @ active
-    always = (counts == sizes) & (counts > 0)
-    return ((counts > 0) & ~always).sum(axis=1).astype(np.float64), always.sum(axis=1).astype(np.float64)
+    weights = where.T.astype(np.float64)
+    counts = weights @ active
+    sizes = np.maximum(weights.sum(axis=1, keepdims=True), 1.0)  # none of no points
+    sometimes, always = (counts > 0.0).sum(axis=1), (counts == sizes).sum(axis=1)
+    return sometimes - always, always
 
 
 def _classes(tables: Sequence[BoolArray], count: int) -> Indices:

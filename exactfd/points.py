@@ -116,7 +116,10 @@ def checked_points(points: Any, dimension: int) -> Points:
     rows: Any = points if isinstance(points, Points) else floats
     if rows is None:
         rows = rationals.matrix_rows(points, what="points")
-    widths = [rows.dimension] if isinstance(rows, Points) else [len(row) for row in rows]
+    if isinstance(rows, Points):
+        widths = [rows.dimension]
+    else:
+        widths = [rows.shape[1]] if floats is not None else [len(row) for row in rows]
     for index, width in enumerate(widths):
         if width != dimension:
             raise ShapeError(f"points[{index}]: the network has {dimension} inputs, found {width} coordinates")

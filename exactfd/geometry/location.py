@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from flint import fmpq, fmpq_mat
 
-from exactfd import rationals
+from exactfd import compiled, rationals
 from exactfd.errors import ShapeError
 from exactfd.geometry.labels import is_smooth_tuple
 from exactfd.network import Network
@@ -80,7 +80,13 @@ def ternary_tuples(network: Network, points: Sequence[Point]) -> np.ndarray[Any,
     layers = network.nearest_layers[: len(widths)]
     fair = _fair(values).all(axis=1) & all(_fair(layer).all() for layer in layers)
     errors, start = _UNIT * np.abs(values), 0
+    loops = compiled.loops("exactfd.geometry.location_loops")
     for layer in layers:
+        if loops is not None:
+            columns = np.ascontiguousarray(layer.T)
+            values, errors = loops.layer_signs(values, errors, columns, *_FAIR, fair, result, start)
+            start += len(layer)
+            continue
         with np.errstate(all="ignore"):  # what overflows is not fair any more
             sizes, weights = np.abs(values), np.abs(layer)
             z = values @ layer[:, :-1].T + layer[:, -1]

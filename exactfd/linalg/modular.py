@@ -60,6 +60,10 @@ def reduce(values: FloatArray, prime: int, *, overwrite: bool = False) -> FloatA
 
 def multiply(left: FloatArray, right: FloatArray, prime: int) -> FloatArray:
     """``left @ right`` modulo ``prime``, stacked as in NumPy; residues as :func:`reduce` gives them. Exact."""
+    if left.ndim == 2 and right.ndim == 3 and right.shape[2] == 1:  # one product instead of many small ones
+        return multiply(right[:, :, 0], left.T, prime)[:, :, None]
+    if left.ndim == 3 and right.ndim == 2 and left.shape[1] == 1:
+        return multiply(left[:, 0], right, prime)[:, None]
     inner = left.shape[-1]
     if inner <= _CHUNK:
         return reduce(np.matmul(left, right), prime, overwrite=True)

@@ -45,17 +45,21 @@ class DyadicTable:
         # in two halves: for an integer just below 2^53 the nearest multiple of a prime need not be a float
         self._upper = np.rint(mantissas * 2.0 ** (_MANTISSA - _HALF))
         self._lower = mantissas * 2.0**_MANTISSA - self._upper * 2.0**_HALF
-        self._exponents, places = np.unique(exponents, return_inverse=True)
-        self._places = places.reshape(values.shape)
+        self._least = int(exponents.min(initial=0))
+        self._places = exponents - self._least
 
     def modulo(self, prime: int) -> FloatArray:
         """Residues as :func:`exactfd.linalg.modular.reduce` gives them, for an odd prime."""
-        powers = [_power_of_two(exponent - _MANTISSA, prime) for exponent in self._exponents.tolist()]
-        factors = modular.reduce(np.array(powers), prime)[self._places]
+        factors = _powers_of_two(self._least - _MANTISSA, int(self._places.max(initial=0)) + 1, prime)[self._places]
         upper = modular.reduce(self._upper, prime) * 2.0**_HALF
         return modular.reduce(modular.reduce(upper + self._lower, prime) * factors, prime)
 
 
-@lru_cache(maxsize=1 << 14)
-def _power_of_two(exponent: int, prime: int) -> float:
-    return float(pow(2, exponent, prime))
+@lru_cache(maxsize=64)
+def _powers_of_two(first: int, count: int, prime: int) -> FloatArray:
+    """Residues of ``2^first`` and the powers that follow."""
+    power, powers = pow(2, first, prime), []
+    for _ in range(count):
+        powers.append(float(power))
+        power = 2 * power % prime
+    return modular.reduce(np.array(powers), prime)

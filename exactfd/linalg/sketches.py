@@ -39,12 +39,14 @@ class TallTable:
 
     def __init__(self, table: FloatArray, prime: int) -> None:
         self.table, self.prime = table, prime
-        self._factors = Factors(table.shape[1], prime)
-        self._columns = modular.RowSpace(len(table), prime) if table.shape[1] <= _FEW else None
-        self._random = np.random.default_rng(0)
-        self._dense: list[FloatArray] = []
-        short = table.shape[1] + table.shape[1] // 8 + _SPARE
-        self._fold = _Fold(len(table), short, self._random) if len(table) > short else None
+        rows, columns = table.shape
+        self._columns = modular.RowSpace(rows, prime) if columns <= _FEW else None
+        if self._columns is None:
+            self._factors = Factors(columns, prime)
+            self._random = np.random.default_rng(0)
+            self._dense: list[FloatArray] = []
+            short = columns + columns // 8 + _SPARE
+            self._fold = _Fold(rows, short, self._random) if rows > short else None
 
     @property
     def rank(self) -> int:

@@ -7,9 +7,15 @@ import pytest
 from flint import fmpq
 
 import exactfd
+from exactfd import compiled
 from exactfd.geometry.location import ternary_tuples
 from oracles import fractions_net
 from strategies import degenerate_networks
+
+
+@pytest.fixture(params=["never", "always"], autouse=True)
+def both_ways(request, monkeypatch):
+    monkeypatch.setenv(compiled.VARIABLE, request.param)
 
 
 def _expected(network, points):
@@ -20,7 +26,7 @@ def _expected(network, points):
     ]
 
 
-@pytest.mark.parametrize("number", range(0, 160, 2))
+@pytest.mark.parametrize("number", range(0, 160, 4))
 def test_degenerate_networks(number):
     _, network = list(degenerate_networks(11, 160))[number]
     rng = np.random.default_rng(number)
