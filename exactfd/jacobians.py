@@ -366,4 +366,4 @@ def _batched_rows(sensitivities: Sequence[Any], reached: Sequence[Any]) -> Any:
         block = table[..., start : start + size].reshape(count, outputs, columns, left.shape[2], right.shape[1])
         np.multiply(left[:, :, None, :, None], right.transpose(0, 2, 1)[:, None, :, None, :], out=block)
         start += size
-    return table.reshape(count * outputs * columns, -1)
+    return table.reshape(count * outputs * columns, sum(sizes))
