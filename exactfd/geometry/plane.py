@@ -16,9 +16,11 @@ is ``c_i0 + x_1 (c_i1 - q_1 c_i0) + x_2 (c_i2 - q_2 c_i0)``, and small polygons 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 
 import numpy as np
 
+from exactfd import compiled
 from exactfd.geometry import bits
 from exactfd.geometry.homogeneous import HomogeneousNetwork
 from exactfd.geometry.signs import FLOOR, SLACK, UNIT, BoolArray, FloatArray, GeneratorTable, IntArray, blocks
@@ -36,11 +38,13 @@ class PlaneTable(GeneratorTable):
         self._edges = 0
         self._polygons = 0  # frames of polygons come after those of edges, this many
         self._origins: CellTable | None = None
+        self._plane_loops: ModuleType | None = None
 
     def start_cells(self, tables: Sequence[CellTable]) -> None:
         """Frames of the edges and polygons at the start of the last layer."""
         if self._layer + 1 < len(self.network.layers):
             return
+        self._plane_loops = compiled.loops("exactfd.geometry.plane_loops") if self.has_loops else None
         _, edges, polygons = tables
         count = edges.count
         ends, (one, other) = edges.ends[:count].T, polygons.two_facets()
@@ -91,6 +95,18 @@ class PlaneTable(GeneratorTable):
             return
         first = self.count
         self._reserve_signs(first + len(ends))
+        self._reserve_carriers(self._edges + len(edges) + len(cells))
+        assert self._origins is not None
+        if self._plane_loops is not None:
+            asked = np.empty(len(ends), dtype=np.int64)
+            count = self._plane_loops.add(
+                *(ends, first, neuron, edges, cells, self._frames, self._heights, self._carriers, self._edges),
+                *(self._polygons, self._origins.origin, self._values.reshape(-1), self._errors.reshape(-1)),
+                *(*self._columns, asked),
+            )
+            self._edges += len(edges) + len(cells)
+            self._note_added(neuron, len(ends), asked[:count])
+            return
         u, v = ends.T.astype(np.intp, order="C")
         positive, negative, crossing = self._enter(ends, u, v, neuron)
         frame, line = self._carry(neuron, edges, cells)
@@ -115,10 +131,6 @@ class PlaneTable(GeneratorTable):
     def _carry(self, neuron: int, edges: IntArray, cells: IntArray) -> tuple[IntArray, IntArray]:
         """Frames and neurons of the edges that are cut; those of the new edges are noted."""
         middle, last = self._edges + len(edges), self._edges + len(edges) + len(cells)
-        if last > len(self._carriers):
-            larger = np.empty((2 * last, 2), dtype=np.int32)
-            larger[: self._edges] = self._carriers[: self._edges]
-            self._carriers = larger
         assert self._origins is not None
         own = self._carriers.take(edges, axis=0)
         self._carriers[self._edges : middle] = own
@@ -126,6 +138,12 @@ class PlaneTable(GeneratorTable):
         self._carriers[middle:last, 1] = neuron
         self._edges = last
         return own[:, 0], own[:, 1]
+
+    def _reserve_carriers(self, needed: int) -> None:
+        if needed > len(self._carriers):
+            larger = np.empty((2 * needed, 2), dtype=np.int32)
+            larger[: self._edges] = self._carriers[: self._edges]
+            self._carriers = larger
 
     def _zeros(self, base: IntArray, frame: IntArray, neuron: int, line: IntArray) -> tuple[FloatArray, FloatArray]:
         """Where ``neuron`` and ``line`` vanish: the coordinates ``x_1``, ``x_2`` (``2 x m``) in the frame, and bounds

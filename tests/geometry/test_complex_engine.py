@@ -37,6 +37,8 @@ def gaussian(sizes, seed):
 class Distrustful(GeneratorTable):
     """Decides every sign that the ends of an edge leave open in exact integers."""
 
+    has_loops = False
+
     def _clear_signs(self, rows):
         nothing = np.zeros((rows.stop - rows.start, self._values.shape[1] - 1), dtype=bool)
         return nothing, nothing.copy()
@@ -45,6 +47,7 @@ class Distrustful(GeneratorTable):
 class DistrustfulPlane(PlaneTable):
     """As above, also in the last layer of a network on a plane."""
 
+    has_loops = False
     _clear_signs = Distrustful._clear_signs
 
     def _signs_at(self, base, heights, at, error, neurons):
