@@ -134,19 +134,35 @@ def homogenise(network: Network, *, quotient: bool = True) -> HomogeneousNetwork
     else:
         rank, first, lift = _first_layer_coordinates(augmented[0] if augmented else None, n0)
         augmented[:1] = [first] if augmented else []
-    layers: list[fmpz_mat] = []
+    layers = []
     scales = [fmpq(1)] * rank
     for matrix in augmented:
-        rows, new_scales = [], []
-        for row in matrix.tolist():
-            integers, scale = rationals.primitive_row(
-                [entry / s for entry, s in zip(row[:-1], scales, strict=True)] + [row[-1]]
-            )
-            rows.append(integers)
-            new_scales.append(scale)
-        layers.append(fmpz_mat(rows))
-        scales = new_scales
+        layer, scales = _integer_layer(matrix, scales)
+        layers.append(layer)
     return HomogeneousNetwork(rank=rank, lineality=n0 - rank, layers=tuple(layers), lift=lift)
+
+
+def _integer_layer(matrix: fmpq_mat, scales: list[fmpq]) -> tuple[fmpz_mat, list[fmpq]]:
+    """Primitive positive multiples of the rows, on inputs that are multiplied by ``scales``; and the scales of the
+    outputs, one for a row of zeros.
+    """
+    common = fmpz(1)
+    for scale in scales:
+        common = common.lcm(scale.p)
+    units = [(common * scale.q) // scale.p for scale in scales] + [common]
+    rows: list[list[fmpz]] = []
+    outputs: list[fmpq] = []
+    for row in matrix.tolist():
+        numerators, denominator = fmpq_mat(1, len(row), row).numer_denom()
+        integers = [entry * unit for entry, unit in zip(numerators.entries(), units, strict=True)]
+        content = fmpz(0)
+        for entry in integers:
+            content = content.gcd(entry)
+            if content == 1:
+                break
+        rows.append([entry // content for entry in integers] if content > 1 else integers)
+        outputs.append(fmpq(denominator * common, content) if content else fmpq(1))
+    return fmpz_mat(rows), outputs
 
 
 def _first_layer_coordinates(first: fmpq_mat | None, n0: int) -> tuple[int, fmpq_mat, fmpq_mat]:
