@@ -180,7 +180,8 @@ class Subdivision:
         for k, table in enumerate(self.tables):
             if k:
                 below = self._signs(k - 1, word)
-                table.positive, table.negative = (_with_room(table.union(b), len(table.finite)) for b in below)
+                room = len(table.finite)
+                table.positive, table.negative = (table.union(b, np.empty(room, dtype=np.uint64)) for b in below)
                 count = table.count
                 self._waiting[k].collect(table.positive[:count] & table.negative[:count])
             self._check_budget()
@@ -193,8 +194,11 @@ class Subdivision:
             if len(result[0][0]) == 1:
                 result.append((table.positive[None, : table.count], table.negative[None, : table.count]))
             else:
-                positive, negative = (np.stack([table.union(word) for word in below]) for below in result[-1])
-                result.append((positive, negative))
+                signs = tuple(np.empty((len(below), table.count), dtype=np.uint64) for below in result[-1])
+                for below, above in zip(result[-1], signs, strict=True):
+                    for word, out in zip(below, above, strict=True):
+                        table.union(word, out)
+                result.append(signs)
         return result
 
     # ------------------------------------------------------------------ one neuron
@@ -399,12 +403,6 @@ class Subdivision:
         """
         above = min(k + 1, self.dimension)
         return self.tables[above], self._waiting[above].found
-
-
-def _with_room(words: Words, capacity: int) -> Words:
-    larger: Words = np.empty(capacity, dtype=np.uint64)
-    larger[: len(words)] = words
-    return larger
 
 
 def _counts(chosen: BoolArray, begin: Lengths) -> Indices:

@@ -248,15 +248,3 @@ def _inherit(
         c = above[i]
         origin[new + i], origin_dimension[new + i] = above_origin[c], above_origin_dimension[c]
         finite[new + i] = above_finite[c]
-
-
-@compiled
-def union(
-    flat: Indices, starts: Lengths, sizes: Indices, count: int, below: Words, result: Words
-) -> None:
-    """For every cell, the bitwise or over its facets."""
-    for c in range(count):
-        word = _NONE
-        for j in range(starts[c], starts[c] + sizes[c]):
-            word |= below[flat[j]]
-        result[c] = word

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from exactfd import compiled
 from exactfd.geometry import bits
 from exactfd.geometry.bits import BoolArray, SignArray, Words
 
@@ -17,6 +18,7 @@ Flags = np.ndarray[Any, np.dtype[np.uint8]]
 Rows = tuple[Indices, Indices]  # rows of varying length: all entries in one array, and how many are in each
 
 _CHUNK = 1 << 22  # entries of a temporary array in passes over all cells
+_LOOPS = "exactfd.geometry.tables_loops"
 _LEAST = 256  # room to start with: growth has a price too
 
 
@@ -101,26 +103,40 @@ class CellTable:
             return
         starts, sizes = self.starts[: self.count], self.sizes[: self.count]
         packed = np.empty(self.used - self.stale, dtype=np.int32)
-        done = 0
-        for part in _chunks(sizes):
-            piece = self.flat[ranges(starts[part], sizes[part])]
-            packed[done : done + len(piece)] = piece
-            done += len(piece)
+        loops = compiled.loops(_LOOPS)
+        if loops is not None:
+            loops.pack(self.flat, starts, sizes, self.count, packed)
+        else:
+            done = 0
+            for part in _chunks(sizes):
+                piece = self.flat[ranges(starts[part], sizes[part])]
+                packed[done : done + len(piece)] = piece
+                done += len(piece)
+            starts[:] = np.cumsum(sizes, dtype=np.int64) - sizes
         self.flat, self.used, self.stale = packed, len(packed), 0
-        starts[:] = np.cumsum(sizes, dtype=np.int64) - sizes
 
-    def union(self, below: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """For every cell, the bitwise or over its facets of an array over the cells one dimension lower."""
-        if self.dimension == 1:
+    def union(self, below: np.ndarray[Any, Any], out: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
+        """For every cell, the bitwise or over its facets of an array over the cells one dimension lower.
+
+        In the first entries of ``out`` where that is given.
+        """
+        result = np.empty(self.count, dtype=below.dtype) if out is None else out
+        loops = compiled.loops(_LOOPS)
+        if loops is not None:
+            words, found = (array.view(np.uint8) if array.dtype == bool else array for array in (below, result))
+            if self.dimension == 1:
+                loops.union_of_ends(self.ends, self.count, words, found)
+            else:
+                loops.union(self.flat, self.starts, self.sizes, self.count, words, found)
+        elif self.dimension == 1:
             ends = self.ends[: self.count]
-            either: np.ndarray[Any, Any] = below[ends[:, 0]] | below[ends[:, 1]]
-            return either
-        self.pack()
-        result = np.empty(self.count, dtype=below.dtype)
-        for part in _chunks(self.sizes[: self.count]):
-            first = int(self.starts[part.start])
-            last = int(self.starts[part.stop - 1] + self.sizes[part.stop - 1])
-            result[part] = np.bitwise_or.reduceat(below[self.flat[first:last]], self.starts[part] - first)
+            np.bitwise_or(below[ends[:, 0]], below[ends[:, 1]], out=result[: self.count])
+        else:
+            self.pack()
+            for part in _chunks(self.sizes[: self.count]):
+                first = int(self.starts[part.start])
+                last = int(self.starts[part.stop - 1] + self.sizes[part.stop - 1])
+                result[part] = np.bitwise_or.reduceat(below[self.flat[first:last]], self.starts[part] - first)
         return result
 
     # ------------------------------------------------------------------ growth
