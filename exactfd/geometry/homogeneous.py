@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 
-from exactfd import rationals
 from exactfd.linalg.exact import pivot_columns
 from exactfd.network import Network
 

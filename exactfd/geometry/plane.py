@@ -38,13 +38,12 @@ class PlaneTable(GeneratorTable):
         self._edges = 0
         self._polygons = 0  # frames of polygons come after those of edges, this many
         self._origins: CellTable | None = None
-        self._plane_loops: ModuleType | None = None
+        self._frame_loops: ModuleType | None = None
 
     def start_cells(self, tables: Sequence[CellTable]) -> None:
         """Frames of the edges and polygons at the start of the last layer."""
         if self._layer + 1 < len(self.network.layers):
             return
-        self._plane_loops = compiled.loops("exactfd.geometry.plane_loops") if self.has_loops else None
         _, edges, polygons = tables
         count = edges.count
         ends, (one, other) = edges.ends[:count].T, polygons.two_facets()
@@ -97,9 +96,10 @@ class PlaneTable(GeneratorTable):
         self._reserve_signs(first + len(ends))
         self._reserve_carriers(self._edges + len(edges) + len(cells))
         assert self._origins is not None
-        if self._plane_loops is not None:
+        loops = self._compiled_frames()
+        if loops is not None:
             asked = np.empty(len(ends), dtype=np.int64)
-            count = self._plane_loops.add(
+            count = loops.add(
                 *(ends, first, neuron, edges, cells, self._frames, self._heights, self._carriers, self._edges),
                 *(self._polygons, self._origins.origin, self._values.reshape(-1), self._errors.reshape(-1)),
                 *(*self._columns, asked),
@@ -138,6 +138,12 @@ class PlaneTable(GeneratorTable):
         self._carriers[middle:last, 1] = neuron
         self._edges = last
         return own[:, 0], own[:, 1]
+
+    def _compiled_frames(self) -> ModuleType | None:
+        """The loops for the last layer."""
+        if self._frame_loops is None and self.has_loops:
+            self._frame_loops = compiled.loops("exactfd.geometry.plane_loops")
+        return self._frame_loops
 
     def _reserve_carriers(self, needed: int) -> None:
         if needed > len(self._carriers):

@@ -91,7 +91,6 @@ class GeneratorTable:
             raise ValueError(f"layers come in order: expected {self._layer + 1}, found {layer}")
         active = bits.unpack(self.positive[:, : self.count], self._width).view(bool) if layer else None
         self._layer, self._width = layer, self.network.widths[layer]
-        self._loops = compiled.loops("exactfd.geometry.signs_loops") if self.has_loops else None
         words = bits.words_for(self._width)
         self.positive, self.negative = (np.empty((words, len(self.finite)), dtype=np.uint64) for _ in range(2))
         if active is None:
@@ -159,11 +158,10 @@ class GeneratorTable:
         """
         first, last = self.count, self.count + len(ends)
         self._reserve(last)
-        if self._loops is not None:
+        loops = self._compiled()
+        if loops is not None:
             asked = np.empty(len(ends), dtype=np.int64)
-            count = self._loops.add(
-                ends, first, neuron, self._dropped, self._values, self._errors, *self._columns, asked
-            )
+            count = loops.add(ends, first, neuron, self._dropped, self._values, self._errors, *self._columns, asked)
             self._note_added(neuron, len(ends), asked[:count])
             return
         u, v = ends.T.astype(np.intp, order="C")
@@ -207,6 +205,12 @@ class GeneratorTable:
             self._refresh(first + undecided)
             positive, negative = self.positive[:, new], self.negative[:, new]
         self.never_zero &= np.bitwise_and.reduce(positive | negative, axis=1)
+
+    def _compiled(self) -> ModuleType | None:
+        """The loops; asked for until they are there, since they may come in the middle of a long work."""
+        if self._loops is None and self.has_loops:
+            self._loops = compiled.loops("exactfd.geometry.signs_loops")
+        return self._loops
 
     @property
     def _columns(self) -> tuple[Words, Words, Words, BoolArray, IntArray]:

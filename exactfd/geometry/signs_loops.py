@@ -74,7 +74,7 @@ def enter(
             plus, minus = plus & others, minus & others
         positive[word, new], negative[word, new] = plus, minus
         crossing |= plus & minus
-    return crossing != _NONE
+    return bool(crossing != _NONE)
 
 
 @compiled

@@ -176,7 +176,6 @@ class Subdivision:
         return self.generators.positive[word], self.generators.negative[word]
 
     def _start_word(self, word: int) -> None:
-        self._loops = compiled.loops("exactfd.geometry.subdivision_loops")
         for k, table in enumerate(self.tables):
             if k:
                 below = self._signs(k - 1, word)
@@ -194,11 +193,11 @@ class Subdivision:
             if len(result[0][0]) == 1:
                 result.append((table.positive[None, : table.count], table.negative[None, : table.count]))
             else:
-                signs = tuple(np.empty((len(below), table.count), dtype=np.uint64) for below in result[-1])
-                for below, above in zip(result[-1], signs, strict=True):
+                positive, negative = (np.empty((len(below), table.count), dtype=np.uint64) for below in result[-1])
+                for below, above in zip(result[-1], (positive, negative), strict=True):
                     for word, out in zip(below, above, strict=True):
                         table.union(word, out)
-                result.append(signs)
+                result.append((positive, negative))
         return result
 
     # ------------------------------------------------------------------ one neuron
@@ -209,6 +208,8 @@ class Subdivision:
         if neuron % bits.WORD == 0:
             self.generators.forget(neuron)
             self._start_word(word)
+        if self._loops is None:  # they may come in the middle of a long work
+            self._loops = compiled.loops("exactfd.geometry.subdivision_loops")
         if self._loops is not None:
             self._cut_by_loops(neuron, word, bit)
             return

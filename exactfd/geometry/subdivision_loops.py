@@ -165,7 +165,9 @@ def enter(
         c, new = found[i], count + i
         starts[c], sizes[c] = begins[i], starts[new] - begins[i]
         origin[new], origin_dimension[new], finite[new] = origin[c], origin_dimension[c], finite[c]
-    _inherit(count + m, origin, origin_dimension, finite, above, above_m, above_origin, above_origin_dimension, above_finite)
+    _inherit(
+        count + m, origin, origin_dimension, finite, above, above_m, above_origin, above_origin_dimension, above_finite
+    )
     for i in range(2 * m + above_m):
         c = found[i] if i < m else count + i - m
         plus = minus = _NONE
@@ -216,7 +218,9 @@ def enter_edges(
         c, new = found[i], count + i
         ends[c, 0], ends[c, 1], ends[new, 0], ends[new, 1] = pairs[i, 0], fresh + i, pairs[i, 1], fresh + i
         origin[new], origin_dimension[new], finite[new] = origin[c], origin_dimension[c], finite[c]
-    _inherit(count + m, origin, origin_dimension, finite, above, above_m, above_origin, above_origin_dimension, above_finite)
+    _inherit(
+        count + m, origin, origin_dimension, finite, above, above_m, above_origin, above_origin_dimension, above_finite
+    )
     for i in range(2 * m + above_m):
         c = found[i] if i < m else count + i - m
         u, v = ends[c, 0], ends[c, 1]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import exactfd
 from benchmarks.floats import float_complex, float_top
+from exactfd import compiled
 from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
 from exactfd.geometry import bits
@@ -27,6 +28,14 @@ from exactfd.geometry.subdivision import Subdivision
 from exactfd.network import Network
 from oracles import formulas, fractions_net
 from strategies import degenerate_networks, networks
+
+
+@pytest.fixture(autouse=True, scope="module", params=["never", "always"])
+def _loops(request):
+    """Everything once by NumPy and once by compiled loops."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(compiled.VARIABLE, request.param)
+        yield
 
 
 def gaussian(sizes, seed):

@@ -1,0 +1,287 @@
+"""Compiled loops against the NumPy code beside them: the same cells, numbered alike, the same floats bit for bit."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import exactfd
+from exactfd import compiled
+from exactfd.budget import Budget
+from exactfd.errors import BudgetExceeded
+from exactfd.geometry import plane_loops, signs_loops, tables_loops
+from exactfd.geometry.bits import WORD
+from exactfd.geometry.homogeneous import homogenise
+from exactfd.geometry.plane import PlaneTable
+from exactfd.geometry.signs import GeneratorTable
+from exactfd.geometry.skeleton import NotSimple, Skeleton
+from exactfd.geometry.subdivision import Subdivision
+from exactfd.geometry.tables import CellTable
+from exactfd.network import Network
+from geometry.test_complex_engine import Countdown, assert_same, gaussian, square
+from strategies import degenerate_networks, networks
+
+MODES = "never", "always"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _environment():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(compiled.VARIABLE, "always")
+        yield
+
+
+def run(mode, network, walls=None, kind=None):
+    os.environ[compiled.VARIABLE] = mode
+    subdivision = Subdivision(homogenise(network, quotient=walls is None), walls, Budget(), kind)
+    subdivision.run()
+    return subdivision
+
+
+def assert_alike(network, kind=None):
+    for walls in (None, square(network)):
+        plain, fast = (run(mode, network, walls, kind) for mode in MODES)
+        assert_same(fast, plain)
+        one, other = fast.generators, plain.generators
+        assert one.count == other.count
+        assert (one.finite[: one.count] == other.finite[: one.count]).all()
+        assert (one._parents[: one.count] == other._parents[: one.count]).all()
+        assert one._made == other._made
+        assert one.exact_evaluations == other.exact_evaluations
+        rows = min(one.count, len(one._values), len(other._values))
+        for name in ("_values", "_errors"):
+            left, right = (getattr(table, name)[:rows] for table in (one, other))
+            assert np.array_equal(left, right, equal_nan=True)
+            assert (np.signbit(left) == np.signbit(right))[~np.isnan(left)].all()
+
+
+# ------------------------------------------------------------------ whole complexes
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_degenerate_networks(seed):
+    for _, network in degenerate_networks(900 + seed, 84):
+        assert_alike(network)
+        assert_alike(network, GeneratorTable)
+
+
+@settings(deadline=None, max_examples=60)
+@given(networks(max_inputs=4))
+def test_networks_that_spoil_themselves(network):
+    assert_alike(network)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        *((1, 70, 66, 1), (2, 130, 1), (2, 66, 4, 1), (2, 4, 70, 1), (2, 12, 12, 12, 1), (3, 9, 8, 1), (3, 20, 1)),
+        *((4, 7, 6, 1), (5, 6, 4, 1), (6, 3, 3, 1), (2, 1, 1, 1), (1, 1, 1)),
+    ],
+)
+def test_random_networks(sizes):
+    assert_alike(gaussian(sizes, 4))
+    assert_alike(gaussian(sizes, 5), GeneratorTable)
+
+
+@pytest.mark.parametrize("sizes", [(2, 8, 7, 3), (3, 6, 5, 2), (2, 9)])
+def test_a_relu_on_the_output(sizes):
+    rng = np.random.default_rng(3)
+    layers = [(rng.normal(size=(n, m)), rng.normal(size=n)) for m, n in pairwise(sizes)]
+    assert_alike(Network(layers, output_activation="relu"))
+
+
+def test_no_relu_at_all():
+    assert_alike(Network([([[1, 2], [3, 4]], [0, 1])]))
+
+
+def lattice(rng, shape, scale, shift):
+    """Small integers on scales that floats do not like: many lines concur."""
+    n, m = shape
+    weight = [[Fraction(int(x)) * scale for x in row] for row in rng.integers(-6, 7, (n, m))]
+    return weight, [Fraction(int(x)) * shift for x in rng.integers(-6, 7, n)]
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("scale", "shift"), [(-300, 0), (300, 0), (0, -300), (-12, 9), (-17, -17), (-160, 160), (290, 290)]
+)
+def test_scales_that_floats_do_not_like(inputs, scale, shift):
+    rng = np.random.default_rng(7)
+    scales = Fraction(10) ** scale, Fraction(10) ** shift
+    layers = [lattice(rng, (6, inputs), *scales), lattice(rng, (5, 6), *scales[::-1]), lattice(rng, (1, 5), 1, 1)]
+    assert_alike(Network(layers))
+    assert_alike(Network(layers), GeneratorTable)
+
+
+def test_long_denominators():
+    rng = np.random.default_rng(8)
+    for inputs in (1, 2, 3):
+        layers = []
+        for m, n in ((inputs, 5), (5, 4), (4, 1)):
+            entries = [
+                [Fraction(int(x), 3**250 + int(y)) for x, y in zip(*pair, strict=True)]
+                for pair in zip(rng.integers(-9, 10, (n, m + 1)), rng.integers(0, 99, (n, m + 1)), strict=True)
+            ]
+            layers.append(([row[:-1] for row in entries], [row[-1] * 2**20 for row in entries]))
+        assert_alike(Network(layers))
+
+
+def test_vertices_that_only_integers_tell_apart():
+    """Nearly concurrent lines: signs stay open in floats, in the first layers and in the last."""
+    tiny = Fraction(1, 10**40)
+    first = [[1, 0], [0, 1], [1, 1], [1, -1], [2, 1]], [0, tiny, -tiny, 0, 3 * tiny]
+    second = [[1, -1, 1, 0, tiny], [1, 1, -1, tiny, 0], [0, 1, 2, -1, -1], [1, -1, 1, tiny, 0]], [0, -tiny, tiny, 0]
+    network = Network([first, second, ([[1, 1, 1, 1]], [0])])
+    for kind in (None, GeneratorTable):
+        assert_alike(network, kind)
+        assert run("always", network, None, kind).generators.exact_evaluations > 10
+
+
+def test_loops_may_come_in_the_middle(monkeypatch):
+    for sizes in ((2, 70, 4, 1), (2, 4, 70, 1), (3, 7, 6, 5, 1)):
+        network = gaussian(sizes, 6)
+        expected = run("never", network)
+        os.environ[compiled.VARIABLE] = "always"
+        with monkeypatch.context() as patch:
+            real, answers = compiled.loops, np.random.default_rng(1)
+            patch.setattr(compiled, "loops", lambda name: real(name) if answers.random() < 0.1 else None)  # noqa: B023
+            subdivision = Subdivision(homogenise(network), None, Budget())
+            subdivision.run()
+        assert_same(subdivision, expected)
+
+
+def test_top_cells_from_vertices_and_edges():
+    for sizes in ((2, 9, 8, 1), (3, 70, 1), (4, 6, 5, 1)):
+        found = []
+        for mode in MODES:
+            os.environ[compiled.VARIABLE] = mode
+            skeleton = Skeleton(homogenise(gaussian(sizes, 2)), Budget())
+            skeleton.run()
+            found.append(skeleton)
+        plain, fast = found
+        assert (plain.ends == fast.ends)[: plain.edges].all()
+        assert (plain.top_labels() == fast.top_labels()).all()
+    for _, network in degenerate_networks(77, 42):
+        ends = []
+        for mode in MODES:
+            os.environ[compiled.VARIABLE] = mode
+            try:
+                skeleton = Skeleton(homogenise(network), Budget())
+                skeleton.run()
+                ends.append(skeleton.ends[: skeleton.edges].tolist())
+            except NotSimple:
+                ends.append(None)
+        assert ends[0] == ends[1]
+
+
+# ------------------------------------------------------------------ budgets and progress
+
+
+def outcome(mode, network, budget, **options):
+    os.environ[compiled.VARIABLE] = mode
+    try:
+        return exactfd.canonical_complex(network, budget=budget, **options).f_vector
+    except BudgetExceeded as error:
+        return str(error), error.partial
+
+
+@pytest.mark.parametrize("sizes", [(2, 9, 8, 1), (4, 5, 4, 1), (1, 9, 8, 1)])
+def test_budgets_end_alike(sizes):
+    network = gaussian(sizes, 6)
+    for looks in range(1, 60):
+        plain, fast = (outcome(mode, network, Countdown(looks)) for mode in MODES)
+        assert plain == fast
+    whole = sum(outcome("always", network, None))
+    for most in (3, 30, 100, whole - 1, whole):
+        plain, fast = (outcome(mode, network, Budget(max_cells=most)) for mode in MODES)
+        assert plain == fast
+
+
+def test_progress_is_told_alike():
+    seen = []
+    for mode in MODES:
+        seen.append([])
+        outcome(mode, gaussian((3, 7, 5, 1), 1), None, progress=lambda *news: seen[-1].append(news))
+    assert seen[0] == seen[1]
+    assert seen[0][-1] == ("neurons", 12, 12)
+
+
+# ------------------------------------------------------------------ numbers
+
+UGLY = st.sampled_from([0.0, -0.0, 5e-324, 1e-310, 1e-300, 1e-160, 1.0, 1 - 2.0**-53, 3.0, 1e155, 1e300, 1.7e308])
+UGLY |= st.sampled_from([np.inf, np.nan]) | st.floats(-10, 10)
+SIGNED = st.tuples(UGLY, st.sampled_from([1.0, -1.0])).map(lambda pair: pair[0] * pair[1])
+
+
+def same_floats(left, right):
+    return (
+        np.array_equal(left, right, equal_nan=True) and (np.signbit(left) == np.signbit(right))[~np.isnan(left)].all()
+    )
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(SIGNED, min_size=10, max_size=10), st.lists(UGLY.map(abs), min_size=10, max_size=10))
+def test_numbers_between_two_ends(numbers, bounds):
+    """Whatever the numbers at the ends are: infinite, no number, or about to underflow."""
+    table = GeneratorTable(homogenise(Network([(np.ones((4, 2)), [0] * 4)], output_activation="relu")), [[0, 0, 1]])
+    values, errors = np.zeros((3, 5)), np.zeros((3, 5))
+    values[:2], errors[:2] = np.reshape(numbers, (2, 5)), np.reshape(bounds, (2, 5))
+    for neuron in range(4):
+        table._values, table._errors = values.copy(), errors.copy()
+        table._interpolate(np.array([0]), np.array([1]), neuron, slice(2, 3))
+        fast = values.copy(), errors.copy()
+        signs_loops.interpolate(neuron, 0, 1, 2, *fast)
+        assert same_floats(fast[0], table._values)
+        assert same_floats(fast[1], table._errors)
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    st.lists(SIGNED, min_size=9, max_size=9),
+    st.lists(UGLY.map(abs), min_size=9, max_size=9),
+    st.sampled_from([(1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0)]),
+    st.booleans(),
+)
+def test_numbers_in_frames(numbers, bounds, heights, on_edge):
+    table = PlaneTable(homogenise(Network([(np.ones((2, 2)), [0] * 2)], output_activation="relu")), [[0, 0, 1]])
+    table._values, table._errors = np.reshape(numbers, (3, 3)), np.reshape(bounds, (3, 3))
+    table._heights = np.array(heights)[:, None]
+    base, line = np.array([[0], [3], [6]]), -1 if on_edge else 1
+    flat = table._values.reshape(-1), table._errors.reshape(-1)
+    at, error = table._zeros(base, np.array([0]), 0, np.array([line]))
+    fast = plane_loops.zero((0, 3, 6), heights, 0, np.int32(line), *flat)
+    assert same_floats(np.array(fast), np.concatenate([at[:, 0], error[:, 0]]))
+    for neuron in range(3):
+        above, below = table._signs_at(base, table._heights, at, error, np.array([neuron]))
+        assert plane_loops.sign((0, 3, 6), heights, fast, neuron, *flat) == int(above[0]) - int(below[0])
+
+
+@given(st.integers(1, 2**WORD - 1))
+def test_the_lowest_bit(word):
+    assert signs_loops.lowest(np.uint64(word)) == (word & -word).bit_length() - 1
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=5), min_size=1, max_size=8), st.integers(0, 2**32 - 1))
+def test_unions_and_packing(rows, seed):
+    """Rows in any order in the pool, and rows that are stale between them."""
+    rng = np.random.default_rng(seed)
+    below = rng.integers(0, 2**WORD, 10, dtype=np.uint64)
+    table = CellTable(2, np.zeros((len(rows), 0), dtype=np.int32), len(rows))
+    pool = [0] * 3
+    for c in rng.permutation(len(rows)).tolist():
+        table.starts[c], table.sizes[c] = len(pool), len(rows[c])
+        pool += rows[c]
+    table.flat, table.used, table.stale = np.array(pool, dtype=np.int32), len(pool), 3
+    result = np.zeros(len(rows), dtype=np.uint64)
+    tables_loops.union(table.flat, table.starts, table.sizes, len(rows), below, result)
+    assert result.tolist() == [int(np.bitwise_or.reduce(below[row])) for row in rows]
+    packed = np.zeros(len(pool) - 3, dtype=np.int32)
+    tables_loops.pack(table.flat, table.starts, table.sizes, len(rows), packed)
+    assert packed.tolist() == [h for row in rows for h in row]
+    assert table.starts.tolist() == [sum(map(len, rows[:c])) for c in range(len(rows))]
