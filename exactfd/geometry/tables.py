@@ -19,7 +19,7 @@ Rows = tuple[Indices, Indices]  # rows of varying length: all entries in one arr
 
 _CHUNK = 1 << 22  # entries of a temporary array in passes over all cells
 _LOOPS = "exactfd.geometry.tables_loops"
-_LEAST = 256  # room to start with: growth has a price too
+_LEAST = 512  # room for cells after the first growth; facets get eight times as much
 
 
 class CellTable:
@@ -36,12 +36,12 @@ class CellTable:
         if facets is None:
             facets = np.zeros((count, 0), dtype=np.int32)
         width = facets.shape[1]
-        self.flat: Indices = np.ascontiguousarray(facets.reshape(-1), dtype=np.int32)
+        self.flat: Indices = facets.reshape(-1).astype(np.int32)
         self.used = len(self.flat)
         self.starts: Lengths = width * np.arange(count, dtype=np.int64)
         self.sizes: Indices = np.full(count, width, dtype=np.int32)
         self.stale = 0
-        self.ends: Indices = facets if dimension == 1 else np.zeros((0, 2), dtype=np.int32)
+        self.ends: Indices = facets.copy() if dimension == 1 else np.zeros((0, 2), dtype=np.int32)
         self.positive: Words = np.zeros(count, dtype=np.uint64)  # signs of the neurons of one word
         self.negative: Words = np.zeros(count, dtype=np.uint64)
         self.finite: BoolArray = np.ones(count, dtype=bool)
@@ -90,7 +90,7 @@ class CellTable:
 
     def grow_pool(self) -> None:
         """Room for twice as many facets."""
-        self.flat = _grown(self.flat, self.used, max(2 * len(self.flat), _LEAST))
+        self.flat = _grown(self.flat, self.used, max(2 * len(self.flat), 8 * _LEAST))
 
     def pack_when_stale(self) -> None:
         """Keep the pool less than half stale."""
