@@ -202,6 +202,7 @@ class PlaneTable(GeneratorTable):
     def close(self) -> None:
         """Forget the floats; exact coordinates stay available."""
         super().close()
+        self._frame_loops = None
         self._frames, self._heights = None, np.zeros((2, 0))
         self._carriers, self._origins = np.zeros((0, 2), dtype=np.int32), None
 

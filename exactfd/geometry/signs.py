@@ -280,6 +280,7 @@ class GeneratorTable:
         self.finite = self.finite[: self.count].copy()
         self.positive = self.negative = np.zeros((0, 0), dtype=np.uint64)
         self._inputs = [{} for _ in self.network.layers]
+        self._loops = None
 
     # ------------------------------------------------------------------ exact integers
 
