@@ -16,11 +16,9 @@ is ``c_i0 + x_1 (c_i1 - q_1 c_i0) + x_2 (c_i2 - q_2 c_i0)``, and small polygons 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
 
 import numpy as np
 
-from exactfd import compiled
 from exactfd.geometry import bits
 from exactfd.geometry.homogeneous import HomogeneousNetwork
 from exactfd.geometry.signs import FLOOR, SLACK, UNIT, BoolArray, FloatArray, GeneratorTable, IntArray, blocks
@@ -38,7 +36,6 @@ class PlaneTable(GeneratorTable):
         self._edges = 0
         self._polygons = 0  # frames of polygons come after those of edges, this many
         self._origins: CellTable | None = None
-        self._frame_loops: ModuleType | None = None
 
     def start_cells(self, tables: Sequence[CellTable]) -> None:
         """Frames of the edges and polygons at the start of the last layer."""
@@ -96,10 +93,10 @@ class PlaneTable(GeneratorTable):
         self._reserve_signs(first + len(ends))
         self._reserve_carriers(self._edges + len(edges) + len(cells))
         assert self._origins is not None
-        loops = self._compiled_frames()
+        loops = self._compiled()
         if loops is not None:
             asked = np.empty(len(ends), dtype=np.int64)
-            count = loops.add(
+            count = loops.add_in_frames(
                 *(ends, first, neuron, edges, cells, self._frames, self._heights, self._carriers, self._edges),
                 *(self._polygons, self._origins.origin, self._values.reshape(-1), self._errors.reshape(-1)),
                 *(*self._columns, asked),
@@ -139,12 +136,6 @@ class PlaneTable(GeneratorTable):
         self._edges = last
         return own[:, 0], own[:, 1]
 
-    def _compiled_frames(self) -> ModuleType | None:
-        """The loops for the last layer."""
-        if self._frame_loops is None and self.has_loops:
-            self._frame_loops = compiled.loops("exactfd.geometry.plane_loops")
-        return self._frame_loops
-
     def _reserve_carriers(self, needed: int) -> None:
         if needed > len(self._carriers):
             larger = np.empty((2 * needed, 2), dtype=np.int32)
@@ -182,6 +173,13 @@ class PlaneTable(GeneratorTable):
         self, base: IntArray, heights: FloatArray, at: FloatArray, error: FloatArray, neurons: IntArray
     ) -> tuple[BoolArray, BoolArray]:
         """Whether neurons are certainly positive, and certainly negative, at points given in frames."""
+        total, doubt = self._values_at(base, heights, at, error, neurons)
+        return total > doubt, total < -doubt
+
+    def _values_at(
+        self, base: IntArray, heights: FloatArray, at: FloatArray, error: FloatArray, neurons: IntArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Values of neurons at points given in frames, and bounds on their errors."""
         base = base + neurons
         values, errors = self._values.reshape(-1).take(base), self._errors.reshape(-1).take(base)
         with np.errstate(all="ignore"):
@@ -190,8 +188,7 @@ class PlaneTable(GeneratorTable):
             # x off by its error, c by its bound, and five roundings
             moved, spread = np.abs(at) + error, np.abs(steps)
             doubt = (error * spread + moved * (errors[1:] + errors[0] + spread * (8 * UNIT))).sum(axis=0)
-            doubt = (doubt + errors[0] + np.abs(values[0]) * (4 * UNIT)) * SLACK + FLOOR
-            return total > doubt, total < -doubt
+            return total, (doubt + errors[0] + np.abs(values[0]) * (4 * UNIT)) * SLACK + FLOOR
 
     def _reserve(self, needed: int) -> None:
         if self._frames is None:
@@ -202,7 +199,6 @@ class PlaneTable(GeneratorTable):
     def close(self) -> None:
         """Forget the floats; exact coordinates stay available."""
         super().close()
-        self._frame_loops = None
         self._frames, self._heights = None, np.zeros((2, 0))
         self._carriers, self._origins = np.zeros((0, 2), dtype=np.int32), None
 

@@ -213,12 +213,16 @@ class GeneratorTable:
         return self._loops
 
     @property
-    def _columns(self) -> tuple[Words, Words, Words, BoolArray, IntArray]:
+    def _columns(self) -> tuple[Words, Words, BoolArray, IntArray]:
         """What the loops write to beside the floats."""
-        return self.positive, self.negative, self.never_zero, self.finite, self._parents
+        return self.positive, self.negative, self.finite, self._parents
 
     def _note_added(self, neuron: int, added: int, undecided: IntArray) -> None:
-        """Loops have added generators; integers tell the signs of the ``undecided`` among them."""
+        """Loops have added generators; integers tell the signs of the ``undecided`` among them.
+
+        Only at those may a neuron vanish that has vanished nowhere: at another one the sign is that of an end, and
+        zero where it is zero at both.
+        """
         self._made.append((self.count, self._layer, neuron))
         self.count += added
         if len(undecided):

@@ -361,7 +361,7 @@ class Subdivision:
                 *(bit, mixed.found, m[k], mixed.begins, table.flat, table.used, table.starts, table.sizes, table.count),
                 *(*self._signs(k - 1, word), below.position),
                 *(pool, used, below.starts, below.sizes, below.count, m[k - 1]),
-                *(*self._signs(k - 2, word), low.count + m[k - 2], edges, zeros),
+                *(self._signs(k - 2, word)[0], low.count + m[k - 2], edges, zeros),
             )
             if found >= 0:
                 break

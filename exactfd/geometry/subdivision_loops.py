@@ -72,7 +72,6 @@ def split(
     below_count: int,
     below_m: int,
     low_positive: Words,
-    low_negative: Words,
     low_new: int,
     edges: bool,
     zeros: bool,
@@ -124,7 +123,7 @@ def split(
                     last = first + (2 if edges else below_sizes[h])
                     for at in range(first, last):
                         g = below_flat[at]
-                        if (low_positive[g] | low_negative[g]) & bit == _NONE:
+                        if low_positive[g] & bit == _NONE:  # and not negative, as the facet is not
                             if below_used == len(below_flat):
                                 return SHORT_BELOW, 0, 0
                             below_flat[below_used] = g

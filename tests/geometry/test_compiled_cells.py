@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from fractions import Fraction
 from itertools import pairwise
 
@@ -15,7 +16,8 @@ import exactfd
 from exactfd import compiled
 from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
-from exactfd.geometry import plane_loops, signs_loops, tables_loops
+from exactfd.geometry import signs_loops, tables_loops
+from exactfd.geometry import tables as tables_module
 from exactfd.geometry.bits import WORD
 from exactfd.geometry.homogeneous import homogenise
 from exactfd.geometry.plane import PlaneTable
@@ -156,6 +158,20 @@ def test_loops_may_come_in_the_middle(monkeypatch):
         assert_same(subdivision, expected)
 
 
+def test_arrays_that_grow_all_the_time(monkeypatch):
+    monkeypatch.setattr(tables_module, "_LEAST", 1)
+    for network in [network for _, network in degenerate_networks(41, 42)] + [gaussian((4, 5, 5, 1), 1)]:
+        assert_alike(network)
+
+
+def test_complexes_can_be_pickled():
+    """Also before they are asked anything, and although modules cannot."""
+    for sizes in ((2, 5, 4, 1), (3, 4, 3, 1)):
+        complex_ = exactfd.canonical_complex(gaussian(sizes, 1))
+        again = pickle.loads(pickle.dumps(complex_))
+        assert (again.f_vector, again.vertices()) == (complex_.f_vector, complex_.vertices())
+
+
 def test_top_cells_from_vertices_and_edges():
     for sizes in ((2, 9, 8, 1), (3, 70, 1), (4, 6, 5, 1)):
         found = []
@@ -255,11 +271,11 @@ def test_numbers_in_frames(numbers, bounds, heights, on_edge):
     base, line = np.array([[0], [3], [6]]), -1 if on_edge else 1
     flat = table._values.reshape(-1), table._errors.reshape(-1)
     at, error = table._zeros(base, np.array([0]), 0, np.array([line]))
-    fast = plane_loops.zero((0, 3, 6), heights, 0, np.int32(line), *flat)
+    fast = signs_loops.zero((0, 3, 6), heights, 0, np.int32(line), *flat)
     assert same_floats(np.array(fast), np.concatenate([at[:, 0], error[:, 0]]))
     for neuron in range(3):
-        above, below = table._signs_at(base, table._heights, at, error, np.array([neuron]))
-        assert plane_loops.sign((0, 3, 6), heights, fast, neuron, *flat) == int(above[0]) - int(below[0])
+        slow = table._values_at(base, table._heights, at, error, np.array([neuron]))
+        assert same_floats(np.array(signs_loops.value((0, 3, 6), heights, fast, neuron, *flat)), np.concatenate(slow))
 
 
 @given(st.integers(1, 2**WORD - 1))
