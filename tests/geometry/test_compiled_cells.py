@@ -277,10 +277,16 @@ def test_numbers_in_frames(share, on_edge):
     for f in range(count):
         place, heights = tuple(base[:, f].tolist()), tuple(table._heights[:, f].tolist())
         fast = signs_loops.zero(place, heights, 0, line, *flat)
-        assert_same_floats(fast, [*at[:, f], *error[:, f]])
+        assert_same_floats(fast[2:], error[:, f])
+        known = np.isfinite(error[:, f]).all()
+        if known:
+            assert_same_floats(fast[:2], at[:, f])
         for i in range(width):
             there = signs_loops.value(place, heights, fast, i, *flat)
-            assert_same_floats(there, [array[f] for array in slow[i]])
+            if known:
+                assert_same_floats(there, [array[f] for array in slow[i]])
+            else:  # the height is zero, of either sign
+                assert not np.isfinite([there[1], slow[i][1][f]]).any()
             found += np.isfinite(there).all()
     assert found > count or share > 0.1
 
