@@ -357,16 +357,16 @@ class Subdivision:
         loops, edges = self._loops, k == 2
         while True:
             pool, used = (below.ends.reshape(-1), 2 * (below.count + m[1])) if edges else (below.flat, below.used)
-            found, below_used, stale = loops.split(
+            length, below_used, stale = loops.split(
                 *(bit, mixed.found, m[k], mixed.begins, table.flat, table.used, table.starts, table.sizes, table.count),
                 *(*self._signs(k - 1, word), below.position),
                 *(pool, used, below.starts, below.sizes, below.count, m[k - 1]),
                 *(self._signs(k - 2, word)[0], low.count + m[k - 2], edges, zeros),
             )
-            if found >= 0:
+            if length >= 0:
                 break
-            (table if found == loops.SHORT else below).grow_pool()
-        table.used, table.stale = found, table.stale + stale
+            (table if length == loops.SHORT else below).grow_pool(below_used)
+        table.used, table.stale = length, table.stale + stale
         if not edges:
             below.used = below_used
 

@@ -80,15 +80,19 @@ def split(
 
     The first ``c0`` two dimensions lower is ``low_new``. With ``edges`` the cells below are edges, and their pool the
     pairs of ends. Without ``zeros`` the neuron vanishes nowhere two dimensions lower. Returns how much of the two pools
-    is used then, or that one is too short, and the number of old entries. Old rows are not touched.
+    is used then, and the number of old entries; or which pool is too short, and a length that is enough for most. Old
+    rows are not touched.
     """
     zero, stale = below_count + below_m, 0
     for i in range(m):
+        stale += sizes[found[i]]
+    if used + 2 * (stale + m) > len(flat):
+        return SHORT, used + 2 * (stale + m), 0
+    if not edges and below_used + stale > len(below_flat):
+        return SHORT_BELOW, below_used + stale, 0
+    for i in range(m):
         c = found[i]
         start, stop = starts[c], starts[c] + sizes[c]
-        stale += stop - start
-        if used + 2 * (stop - start) + 2 > len(flat):
-            return SHORT, 0, 0
         begins[i], flat[used] = used, zero + i
         used += 1
         crossed = 0

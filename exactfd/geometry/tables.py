@@ -88,9 +88,9 @@ class CellTable:
         self.stale += stale
         self.pack_when_stale()
 
-    def grow_pool(self) -> None:
-        """Room for twice as many facets."""
-        self.flat = _grown(self.flat, self.used, max(2 * len(self.flat), 8 * _LEAST))
+    def grow_pool(self, needed: int) -> None:
+        """Room for so many facets, and twice as many as before at least."""
+        self.flat = _grown(self.flat, self.used, max(needed, 2 * len(self.flat), 8 * _LEAST))
 
     def pack_when_stale(self) -> None:
         """Keep the pool less than half stale."""
