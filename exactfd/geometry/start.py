@@ -13,7 +13,6 @@ from flint import fmpz
 Indices = np.ndarray[Any, np.dtype[np.int32]]
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
 
-
 _SMALL = 4  # dimensions up to which the faces are kept; nobody may write to them
 
 

@@ -17,6 +17,9 @@ general position: duplicated, parallel and concurrent hyperplanes only make more
 Only mixed cells are touched. For every 64 neurons of a layer, a word, every cell gets the union of the signs at its
 generators; cells that some neuron of the word will cut are kept in a short list, and a cell that is made joins it when
 its own signs say so. Signs of words that are done are looked up again when the layer is done.
+
+The same is done by NumPy, all mixed cells at a time, or by compiled loops, one cell after the other: with the same arrays
+and the same results, so that the loops may take over at any neuron.
 """
 
 from __future__ import annotations
@@ -332,6 +335,7 @@ class Subdivision:
     # ------------------------------------------------------------------ the same by compiled loops
 
     def _cut_by_loops(self, neuron: int, word: int, bit: np.uint64) -> None:
+        """Subdivide every mixed cell, as the other branch of :meth:`cut` does; a few calls for each dimension."""
         top, tables, lists = self.dimension, self.tables, self._waiting
         m = [0] * (top + 2)  # mixed cells of each dimension
         for k in range(top, 0, -1):
@@ -371,7 +375,7 @@ class Subdivision:
             below.used = below_used
 
     def _enter_edges(self, neuron: int, word: int, bit: np.uint64, m: list[int]) -> None:
-        """New generators, the edges that meet them, and their signs."""
+        """Enter the new generators and the edges that meet them, with their signs."""
         (points, table), mixed, generators = self.tables[:2], self._waiting[1], self.generators
         above, above_found = self._above(1)
         if len(self._pairs) < m[1]:
@@ -388,7 +392,7 @@ class Subdivision:
         table.count += m[1] + m[2]
 
     def _enter_rows(self, k: int, word: int, m: list[int]) -> None:
-        """Cells of a dimension above 1, and their signs."""
+        """Enter the ``k``-cells that have been split, ``k > 1``, with the signs of all parts."""
         table, mixed, (above, above_found) = self.tables[k], self._waiting[k], self._above(k)
         mixed.count = self._loops.enter(
             *(mixed.found, mixed.places, m[k], mixed.begins, table.flat, table.starts, table.sizes, table.count),
