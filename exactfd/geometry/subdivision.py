@@ -18,8 +18,8 @@ Only mixed cells are touched. For every 64 neurons of a layer, a word, every cel
 generators; cells that some neuron of the word will cut are kept in a short list, and a cell that is made joins it when
 its own signs say so. Signs of words that are done are looked up again when the layer is done.
 
-The same is done by NumPy, all mixed cells at a time, or by compiled loops, one cell after the other: with the same arrays
-and the same results, so that the loops may take over at any neuron.
+The same is done by NumPy, all mixed cells at a time, or by compiled loops, one cell after the other: on the same
+arrays, with the same results, so that the loops may take over at any neuron.
 """
 
 from __future__ import annotations
