@@ -22,6 +22,8 @@ from exactfd.geometry.subdivision import Subdivision
 class FloatTable(GeneratorTable):
     """Signs as the floats have them."""
 
+    has_loops = False
+
     def _propagate(self, active: Any) -> None:
         matrix, _ = self.network.float_layer(self._layer)
         inputs = self._values[: self.count]

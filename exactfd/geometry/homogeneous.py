@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 
-from exactfd import rationals
 from exactfd.linalg.exact import pivot_columns
 from exactfd.network import Network
 
@@ -100,7 +99,7 @@ def rounded(rows: list[list[fmpz]]) -> tuple[FloatArray, Exponents]:
     ([[-0.75, 0.5]], [[2, 5001]])
     """
     try:
-        mantissas, exponents = np.frexp(np.array([[float(int(entry)) for entry in row] for row in rows]))
+        mantissas, exponents = np.frexp(np.array([list(map(float, row)) for row in rows]))
         return mantissas, exponents.astype(np.int64)
     except OverflowError:
         excess = [[max(entry.bit_length() - 64, 0) for entry in row] for row in rows]
@@ -134,41 +133,59 @@ def homogenise(network: Network, *, quotient: bool = True) -> HomogeneousNetwork
     else:
         rank, first, lift = _first_layer_coordinates(augmented[0] if augmented else None, n0)
         augmented[:1] = [first] if augmented else []
-    layers: list[fmpz_mat] = []
+    layers = []
     scales = [fmpq(1)] * rank
     for matrix in augmented:
-        rows, new_scales = [], []
-        for row in matrix.tolist():
-            integers, scale = rationals.primitive_row(
-                [entry / s for entry, s in zip(row[:-1], scales, strict=True)] + [row[-1]]
-            )
-            rows.append(integers)
-            new_scales.append(scale)
-        layers.append(fmpz_mat(rows))
-        scales = new_scales
+        layer, scales = _integer_layer(matrix, scales)
+        layers.append(layer)
     return HomogeneousNetwork(rank=rank, lineality=n0 - rank, layers=tuple(layers), lift=lift)
+
+
+def _integer_layer(matrix: fmpq_mat, scales: list[fmpq]) -> tuple[fmpz_mat, list[fmpq]]:
+    """Primitive positive multiples of the rows, on inputs that are multiplied by ``scales``; and the scales of the
+    outputs, one for a row of zeros.
+    """
+    common = fmpz(1)
+    for scale in scales:
+        common = common.lcm(scale.p)
+    units = [(common * scale.q) // scale.p for scale in scales] + [common]
+    rows: list[list[fmpz]] = []
+    outputs: list[fmpq] = []
+    for row in matrix.tolist():
+        numerators, denominator = fmpq_mat(1, len(row), row).numer_denom()
+        integers = [entry * unit for entry, unit in zip(numerators.entries(), units, strict=True)]
+        content = fmpz(0)
+        for entry in integers:
+            content = content.gcd(entry)
+            if content == 1:
+                break
+        rows.append([entry // content for entry in integers] if content > 1 else integers)
+        outputs.append(fmpq(denominator * common, content) if content else fmpq(1))
+    return fmpz_mat(rows), outputs
 
 
 def _first_layer_coordinates(first: fmpq_mat | None, n0: int) -> tuple[int, fmpq_mat, fmpq_mat]:
     """Rank, first layer and lift in the coordinates ``y = (r independent pre-activations)``."""
     if first is None:
         return 0, fmpq_mat(0, 1), fmpq_mat(n0, 1)
-    n = first.nrows()
-    weight = fmpq_mat(n, n0, [first[i, j] for i in range(n) for j in range(n0)])
+    augmented = first.tolist()
+    weight = fmpq_mat([row[:-1] for row in augmented])
     rows = pivot_columns(weight.transpose())
     rank = len(rows)
     if rank == 0:  # every hyperplane is at infinity or everything: signs are constants
-        return 0, fmpq_mat(n, 1, [first[i, n0] for i in range(n)]), fmpq_mat(n0, 1)
-    columns = pivot_columns(fmpq_mat(rank, n0, [weight[i, j] for i in rows for j in range(n0)]))
-    inverse = fmpq_mat(rank, rank, [weight[i, j] for i in rows for j in columns]).inv()
-    offset = fmpq_mat(rank, 1, [first[i, n0] for i in rows])
-    coefficients = fmpq_mat(n, rank, [weight[i, j] for i in range(n) for j in columns]) * inverse
+        return 0, fmpq_mat([row[-1:] for row in augmented]), fmpq_mat(n0, 1)
+    columns = pivot_columns(fmpq_mat([augmented[i][:-1] for i in rows]))
+    chosen = fmpq_mat([[row[j] for j in columns] for row in augmented])
+    inverse = fmpq_mat([[augmented[i][j] for j in columns] for i in rows]).inv()
+    offset = fmpq_mat([augmented[i][-1:] for i in rows])
+    coefficients = chosen * inverse
     constants = coefficients * offset
-    new_first = fmpq_mat(n, rank + 1)
-    for i in range(n):
-        for j in range(rank):
-            new_first[i, j] = coefficients[i, j]
-        new_first[i, rank] = first[i, n0] - constants[i, 0]
+    new_first = fmpq_mat(
+        [
+            [*row, old[-1] - constant]
+            for row, old, constant in zip(coefficients.tolist(), augmented, constants.entries(), strict=True)
+        ]
+    )
     lift = fmpq_mat(n0, rank + 1)
     shift = inverse * offset
     for i, column in enumerate(columns):

@@ -91,6 +91,19 @@ class PlaneTable(GeneratorTable):
             return
         first = self.count
         self._reserve_signs(first + len(ends))
+        self._reserve_carriers(self._edges + len(edges) + len(cells))
+        assert self._origins is not None
+        loops = self._compiled()
+        if loops is not None:
+            asked = np.empty(len(ends), dtype=np.int64)
+            count = loops.add_in_frames(
+                *(ends, first, neuron, edges, cells, self._frames, self._heights, self._carriers, self._edges),
+                *(self._polygons, self._origins.origin, self._values.reshape(-1), self._errors.reshape(-1)),
+                *(*self._columns, asked),
+            )
+            self._edges += len(edges) + len(cells)
+            self._note_added(neuron, len(ends), asked[:count])
+            return
         u, v = ends.T.astype(np.intp, order="C")
         positive, negative, crossing = self._enter(ends, u, v, neuron)
         frame, line = self._carry(neuron, edges, cells)
@@ -115,10 +128,6 @@ class PlaneTable(GeneratorTable):
     def _carry(self, neuron: int, edges: IntArray, cells: IntArray) -> tuple[IntArray, IntArray]:
         """Frames and neurons of the edges that are cut; those of the new edges are noted."""
         middle, last = self._edges + len(edges), self._edges + len(edges) + len(cells)
-        if last > len(self._carriers):
-            larger = np.empty((2 * last, 2), dtype=np.int32)
-            larger[: self._edges] = self._carriers[: self._edges]
-            self._carriers = larger
         assert self._origins is not None
         own = self._carriers.take(edges, axis=0)
         self._carriers[self._edges : middle] = own
@@ -126,6 +135,12 @@ class PlaneTable(GeneratorTable):
         self._carriers[middle:last, 1] = neuron
         self._edges = last
         return own[:, 0], own[:, 1]
+
+    def _reserve_carriers(self, needed: int) -> None:
+        if needed > len(self._carriers):
+            larger = np.empty((2 * needed, 2), dtype=np.int32)
+            larger[: self._edges] = self._carriers[: self._edges]
+            self._carriers = larger
 
     def _zeros(self, base: IntArray, frame: IntArray, neuron: int, line: IntArray) -> tuple[FloatArray, FloatArray]:
         """Where ``neuron`` and ``line`` vanish: the coordinates ``x_1``, ``x_2`` (``2 x m``) in the frame, and bounds
@@ -158,6 +173,13 @@ class PlaneTable(GeneratorTable):
         self, base: IntArray, heights: FloatArray, at: FloatArray, error: FloatArray, neurons: IntArray
     ) -> tuple[BoolArray, BoolArray]:
         """Whether neurons are certainly positive, and certainly negative, at points given in frames."""
+        total, doubt = self._values_at(base, heights, at, error, neurons)
+        return total > doubt, total < -doubt
+
+    def _values_at(
+        self, base: IntArray, heights: FloatArray, at: FloatArray, error: FloatArray, neurons: IntArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Values of neurons at points given in frames, and bounds on their errors."""
         base = base + neurons
         values, errors = self._values.reshape(-1).take(base), self._errors.reshape(-1).take(base)
         with np.errstate(all="ignore"):
@@ -166,8 +188,7 @@ class PlaneTable(GeneratorTable):
             # x off by its error, c by its bound, and five roundings
             moved, spread = np.abs(at) + error, np.abs(steps)
             doubt = (error * spread + moved * (errors[1:] + errors[0] + spread * (8 * UNIT))).sum(axis=0)
-            doubt = (doubt + errors[0] + np.abs(values[0]) * (4 * UNIT)) * SLACK + FLOOR
-            return total > doubt, total < -doubt
+            return total, (doubt + errors[0] + np.abs(values[0]) * (4 * UNIT)) * SLACK + FLOOR
 
     def _reserve(self, needed: int) -> None:
         if self._frames is None:

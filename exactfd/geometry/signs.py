@@ -20,11 +20,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
 import numpy as np
 from flint import fmpz, fmpz_mat
 
+from exactfd import compiled
 from exactfd.geometry import bits
 from exactfd.geometry.bits import Words
 from exactfd.geometry.homogeneous import HomogeneousNetwork, rounded, scaled
@@ -59,6 +61,9 @@ class GeneratorTable:
         Words with the bits of the neurons, among those not yet cut, that vanish at no generator.
     """
 
+    #: Whether compiled loops may do the work of :meth:`add`: not where a class overrides what it calls.
+    has_loops: ClassVar[bool] = True
+
     def __init__(self, network: HomogeneousNetwork, initial: Sequence[Sequence[int]]) -> None:
         self.network = network
         self.count = len(initial)
@@ -76,6 +81,7 @@ class GeneratorTable:
         self._values: FloatArray = np.zeros((self.count, 1))  # the last column is t
         self._errors: FloatArray = np.zeros((self.count, 1))
         self.exact_evaluations = 0
+        self._loops: ModuleType | None = None
 
     # ------------------------------------------------------------------ layers
 
@@ -152,6 +158,12 @@ class GeneratorTable:
         """
         first, last = self.count, self.count + len(ends)
         self._reserve(last)
+        loops = self._compiled()
+        if loops is not None:
+            asked = np.empty(len(ends), dtype=np.int64)
+            count = loops.add(ends, first, neuron, self._dropped, self._values, self._errors, *self._columns, asked)
+            self._note_added(neuron, len(ends), asked[:count])
+            return
         u, v = ends.T.astype(np.intp, order="C")
         for rows in blocks(first, last, self._values.shape[1]):
             part = slice(rows.start - first, rows.stop - first)
@@ -193,6 +205,30 @@ class GeneratorTable:
             self._refresh(first + undecided)
             positive, negative = self.positive[:, new], self.negative[:, new]
         self.never_zero &= np.bitwise_and.reduce(positive | negative, axis=1)
+
+    def _compiled(self) -> ModuleType | None:
+        """The loops; asked for until they are there, since they may come in the middle of a long work."""
+        if self._loops is None and self.has_loops:
+            self._loops = compiled.loops("exactfd.geometry.signs_loops")
+        return self._loops
+
+    @property
+    def _columns(self) -> tuple[Words, Words, BoolArray, IntArray]:
+        """What the loops write to beside the floats."""
+        return self.positive, self.negative, self.finite, self._parents
+
+    def _note_added(self, neuron: int, added: int, undecided: IntArray) -> None:
+        """Loops have added generators; integers tell the signs of the ``undecided`` among them.
+
+        Only at those may a neuron vanish that has vanished nowhere: at another one the sign is that of an end, and
+        zero where it is zero at both.
+        """
+        self._made.append((self.count, self._layer, neuron))
+        self.count += added
+        if len(undecided):
+            self._refresh(undecided)
+            known = self.positive[:, undecided] | self.negative[:, undecided]
+            self.never_zero &= np.bitwise_and.reduce(known, axis=1)
 
     def _interpolate(self, u: IntArray, v: IntArray, neuron: int, new: slice) -> None:
         """Float values and error bounds at the zero of ``neuron`` on the edges ``uv``."""
@@ -248,6 +284,7 @@ class GeneratorTable:
         self.finite = self.finite[: self.count].copy()
         self.positive = self.negative = np.zeros((0, 0), dtype=np.uint64)
         self._inputs = [{} for _ in self.network.layers]
+        self._loops = None
 
     # ------------------------------------------------------------------ exact integers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -11,6 +12,8 @@ from flint import fmpz
 
 Indices = np.ndarray[Any, np.dtype[np.int32]]
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
+
+_SMALL = 4  # dimensions up to which the faces are kept; nobody may write to them
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class Start:
 
 def half_space(rank: int) -> Start:
     """The orthants of ``R^r`` with their faces and directions: simplices on the origin and the ``2r`` axis rays."""
+    return _small_half_space(rank) if rank <= _SMALL else _half_space(rank)
+
+
+def _half_space(rank: int) -> Start:
     axes = [[sign if j == axis else 0 for j in range(rank)] + [0] for axis in range(rank) for sign in (1, -1)]
     generators = [[0] * rank + [1], *axes]
     simplices: list[list[tuple[int, ...]]] = [[] for _ in range(rank + 1)]
@@ -52,16 +59,26 @@ def half_space(rank: int) -> Start:
     return Start(generators, facets, [np.zeros((len(cells), 0), dtype=np.int8) for cells in simplices])
 
 
+_small_half_space = cache(_half_space)
+
+
 def cube(walls: Walls) -> Start:
     """The faces of a box, with their wall labels: -1 low, 0 between, 1 high."""
     rank = len(walls.low)
+    labels, facets = _small_cube(rank) if rank <= _SMALL else _cube(rank)
+    sides = (walls.low, walls.high)
+    generators = [
+        [int(sides[side > 0][i]) for i, side in enumerate(name)] + [int(walls.denominator)]
+        for name in labels[0].tolist()
+    ]
+    return Start(generators, facets, labels)
+
+
+def _cube(rank: int) -> tuple[list[SignArray], list[Indices]]:
+    """Names of the faces, one entry for each coordinate, which are their wall labels; and their facets."""
     names: list[list[tuple[int, ...]]] = [[] for _ in range(rank + 1)]
     for name in product((-1, 1, 0), repeat=rank):
         names[name.count(0)].append(name)
-    generators = [
-        [int((walls.low, walls.high)[side > 0][i]) for i, side in enumerate(name)] + [int(walls.denominator)]
-        for name in names[0]
-    ]
     facets: list[Indices] = []
     for k in range(1, rank + 1):
         index = {name: i for i, name in enumerate(names[k - 1])}
@@ -70,5 +87,7 @@ def cube(walls: Walls) -> Start:
             for name in names[k]
         ]
         facets.append(np.array(rows, dtype=np.int32))
-    labels = [np.array(cells, dtype=np.int8).reshape(len(cells), rank) for cells in names]
-    return Start(generators, facets, labels)
+    return [np.array(cells, dtype=np.int8).reshape(len(cells), rank) for cells in names], facets
+
+
+_small_cube = cache(_cube)

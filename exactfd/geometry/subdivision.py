@@ -17,12 +17,18 @@ general position: duplicated, parallel and concurrent hyperplanes only make more
 Only mixed cells are touched. For every 64 neurons of a layer, a word, every cell gets the union of the signs at its
 generators; cells that some neuron of the word will cut are kept in a short list, and a cell that is made joins it when
 its own signs say so. Signs of words that are done are looked up again when the layer is done.
+
+The same is done by NumPy, all mixed cells at a time, or by compiled loops, one cell after the other: on the same
+arrays, with the same results, so that the loops may take over at any neuron.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from exactfd import compiled
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import BudgetExceeded
 from exactfd.geometry import bits
@@ -47,6 +53,10 @@ class _Waiting:
         self.cells: Indices = np.zeros(0, dtype=np.int32)
         self.mixed: Words = np.zeros(0, dtype=np.uint64)
         self.count = 0
+        # what the loops find: the cells that a neuron cuts and their places, and where the rows of their parts begin
+        self.found: Indices = np.zeros(0, dtype=np.int32)
+        self.places: Indices = np.zeros(0, dtype=np.int32)
+        self.begins: Lengths = np.zeros(0, dtype=np.int64)
 
     def collect(self, mixed: Words) -> None:
         """Start a word: all cells with a bit in ``mixed``."""
@@ -62,13 +72,25 @@ class _Waiting:
         m = len(places)
         self.mixed[places] = mixed[:m]
         last = self.count + len(cells)
-        if last > len(self.cells):
-            room = max(last, 3 * len(self.cells) // 2)
+        self.reserve(last)
+        self.cells[self.count : last], self.mixed[self.count : last] = cells, mixed[m:]
+        self.count = last
+
+    def reserve(self, needed: int) -> None:
+        """Room for so many cells."""
+        if needed > len(self.cells):
+            room = max(needed, 3 * len(self.cells) // 2)
             self.cells, old_cells = np.empty(room, dtype=np.int32), self.cells
             self.mixed, old_mixed = np.empty(room, dtype=np.uint64), self.mixed
             self.cells[: self.count], self.mixed[: self.count] = old_cells[: self.count], old_mixed[: self.count]
-        self.cells[self.count : last], self.mixed[self.count : last] = cells, mixed[m:]
-        self.count = last
+
+    def find(self, loops: Any, bit: np.uint64, position: Indices) -> int:
+        """Number of cells that the neuron ``bit`` cuts: they are noted, with their places and positions."""
+        if len(self.found) < self.count:
+            self.found, self.places = np.empty((2, len(self.cells)), dtype=np.int32)
+            self.begins = np.empty(len(self.cells), dtype=np.int64)
+        self.count, m = loops.hits(bit, self.cells, self.mixed, self.count, self.found, self.places, position)
+        return int(m)
 
     def compress(self) -> None:
         """Forget the cells without a bit left."""
@@ -110,6 +132,8 @@ class Subdivision:
             signs = [[bits.pack(labels == s) for labels in start.walls] for s in (1, -1)]
             self.history.record(self.dimension, signs[0], signs[1], self.tables)
         self._waiting = [_Waiting() for _ in self.tables]
+        self._pairs: Indices = np.zeros((0, 2), dtype=np.int32)
+        self._loops: Any = None
 
     @property
     def cells(self) -> int:
@@ -158,7 +182,8 @@ class Subdivision:
         for k, table in enumerate(self.tables):
             if k:
                 below = self._signs(k - 1, word)
-                table.positive, table.negative = (_with_room(table.union(b), len(table.finite)) for b in below)
+                room = len(table.finite)
+                table.positive, table.negative = (table.union(b, np.empty(room, dtype=np.uint64)) for b in below)
                 count = table.count
                 self._waiting[k].collect(table.positive[:count] & table.negative[:count])
             self._check_budget()
@@ -171,7 +196,10 @@ class Subdivision:
             if len(result[0][0]) == 1:
                 result.append((table.positive[None, : table.count], table.negative[None, : table.count]))
             else:
-                positive, negative = (np.stack([table.union(word) for word in below]) for below in result[-1])
+                positive, negative = (np.empty((len(below), table.count), dtype=np.uint64) for below in result[-1])
+                for below, above in zip(result[-1], (positive, negative), strict=True):
+                    for word, out in zip(below, above, strict=True):
+                        table.union(word, out)
                 result.append((positive, negative))
         return result
 
@@ -183,7 +211,12 @@ class Subdivision:
         if neuron % bits.WORD == 0:
             self.generators.forget(neuron)
             self._start_word(word)
-        elif neuron % _COMPRESS == 0:
+        if self._loops is None:  # they may come in the middle of a long work
+            self._loops = compiled.loops("exactfd.geometry.subdivision_loops")
+        if self._loops is not None:
+            self._cut_by_loops(neuron, word, bit)
+            return
+        if neuron % _COMPRESS == 0:
             for waiting in self._waiting[1:]:
                 waiting.compress()
         places = [waiting.hits(bit) for waiting in self._waiting]
@@ -299,11 +332,82 @@ class Subdivision:
                 signs[changed] = fresh[-1]
             self._waiting[k].update(places[k], new, fresh[0] & fresh[1])
 
+    # ------------------------------------------------------------------ the same by compiled loops
 
-def _with_room(words: Words, capacity: int) -> Words:
-    larger: Words = np.empty(capacity, dtype=np.uint64)
-    larger[: len(words)] = words
-    return larger
+    def _cut_by_loops(self, neuron: int, word: int, bit: np.uint64) -> None:
+        """Subdivide every mixed cell, as the other branch of :meth:`cut` does; a few calls for each dimension."""
+        top, tables, lists = self.dimension, self.tables, self._waiting
+        m = [0] * (top + 2)  # mixed cells of each dimension
+        for k in range(top, 0, -1):
+            m[k] = lists[k].find(self._loops, bit, tables[k].position)
+            if not m[top]:
+                return
+        if not top:
+            return
+        for k, table in enumerate(tables):
+            table.reserve(table.count + m[k] + m[k + 1])
+            lists[k].reserve(lists[k].count + m[k] + m[k + 1])
+        for k in range(top, 1, -1):
+            self._split_by_loops(k, word, bit, m)
+            self._check_budget()  # nothing is entered yet
+        self._enter_edges(neuron, word, bit, m)
+        for k in range(2, top + 1):
+            self._enter_rows(k, word, m)
+
+    def _split_by_loops(self, k: int, word: int, bit: np.uint64, m: list[int]) -> None:
+        """Rows of the parts of the mixed ``k``-cells, at the ends of the pools."""
+        table, below, low, mixed = self.tables[k], self.tables[k - 1], self.tables[k - 2], self._waiting[k]
+        zeros = not self.generators.never_zero[word] & bit
+        loops, edges = self._loops, k == 2
+        while True:
+            pool, used = (below.ends.reshape(-1), 2 * (below.count + m[1])) if edges else (below.flat, below.used)
+            length, below_used, stale = loops.split(
+                *(bit, mixed.found, m[k], mixed.begins, table.flat, table.used, table.starts, table.sizes, table.count),
+                *(*self._signs(k - 1, word), below.position),
+                *(pool, used, below.starts, below.sizes, below.count, m[k - 1]),
+                *(self._signs(k - 2, word)[0], low.count + m[k - 2], edges, zeros),
+            )
+            if length >= 0:
+                break
+            (table if length == loops.SHORT else below).grow_pool(below_used)
+        table.used, table.stale = length, table.stale + stale
+        if not edges:
+            below.used = below_used
+
+    def _enter_edges(self, neuron: int, word: int, bit: np.uint64, m: list[int]) -> None:
+        """Enter the new generators and the edges that meet them, with their signs."""
+        (points, table), mixed, generators = self.tables[:2], self._waiting[1], self.generators
+        above, above_found = self._above(1)
+        if len(self._pairs) < m[1]:
+            self._pairs = np.empty((2 * m[1], 2), dtype=np.int32)
+        pairs, found, fresh = self._pairs[: m[1]], mixed.found[: m[1]], generators.count
+        self._loops.orient(bit, found, m[1], table.ends, generators.positive[word], pairs)
+        generators.add(pairs, neuron, found, above_found[: m[2]])
+        mixed.count = self._loops.enter_edges(
+            *(found, mixed.places, m[1], pairs, table.ends, table.count, fresh),
+            *(*self._signs(0, word), table.positive, table.negative, mixed.cells, mixed.mixed, mixed.count),
+            *(*table.origins, above_found, m[2], *above.origins, *points.origins),
+        )
+        points.count += m[1]
+        table.count += m[1] + m[2]
+
+    def _enter_rows(self, k: int, word: int, m: list[int]) -> None:
+        """Enter the ``k``-cells that have been split, ``k > 1``, with the signs of all parts."""
+        table, mixed, (above, above_found) = self.tables[k], self._waiting[k], self._above(k)
+        mixed.count = self._loops.enter(
+            *(mixed.found, mixed.places, m[k], mixed.begins, table.flat, table.starts, table.sizes, table.count),
+            *(*self._signs(k - 1, word), table.positive, table.negative, mixed.cells, mixed.mixed, mixed.count),
+            *(*table.origins, above_found, m[k + 1], *above.origins),
+        )
+        table.count += m[k] + m[k + 1]
+        table.pack_when_stale()
+
+    def _above(self, k: int) -> tuple[CellTable, Indices]:
+        """Cells of one dimension more, and those of them that are mixed; the same ones at the top, of which none is
+        taken.
+        """
+        above = min(k + 1, self.dimension)
+        return self.tables[above], self._waiting[above].found
 
 
 def _counts(chosen: BoolArray, begin: Lengths) -> Indices:

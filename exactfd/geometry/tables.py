@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from exactfd import compiled
 from exactfd.geometry import bits
 from exactfd.geometry.bits import BoolArray, SignArray, Words
 
@@ -17,6 +18,8 @@ Flags = np.ndarray[Any, np.dtype[np.uint8]]
 Rows = tuple[Indices, Indices]  # rows of varying length: all entries in one array, and how many are in each
 
 _CHUNK = 1 << 22  # entries of a temporary array in passes over all cells
+_LOOPS = "exactfd.geometry.tables_loops"
+_LEAST = 512  # room for cells after the first growth; facets get eight times as much
 
 
 class CellTable:
@@ -33,12 +36,12 @@ class CellTable:
         if facets is None:
             facets = np.zeros((count, 0), dtype=np.int32)
         width = facets.shape[1]
-        self._flat: Indices = np.ascontiguousarray(facets.reshape(-1), dtype=np.int32)
-        self._used = len(self._flat)
-        self._starts: Lengths = width * np.arange(count, dtype=np.int64)
-        self._sizes: Indices = np.full(count, width, dtype=np.int32)
-        self._stale = 0
-        self.ends: Indices = facets if dimension == 1 else np.zeros((0, 2), dtype=np.int32)
+        self.flat: Indices = facets.reshape(-1).astype(np.int32)
+        self.used = len(self.flat)
+        self.starts: Lengths = width * np.arange(count, dtype=np.int64)
+        self.sizes: Indices = np.full(count, width, dtype=np.int32)
+        self.stale = 0
+        self.ends: Indices = facets.copy() if dimension == 1 else np.zeros((0, 2), dtype=np.int32)
         self.positive: Words = np.zeros(count, dtype=np.uint64)  # signs of the neurons of one word
         self.negative: Words = np.zeros(count, dtype=np.uint64)
         self.finite: BoolArray = np.ones(count, dtype=bool)
@@ -52,18 +55,18 @@ class CellTable:
         """Facets of some cells, concatenated, and the number of each."""
         if self.dimension == 1:
             return self.ends[cells].reshape(-1), np.full(len(cells), 2, dtype=np.int32)
-        sizes = self._sizes[cells]
-        return self._flat[ranges(self._starts[cells], sizes)], sizes
+        sizes = self.sizes[cells]
+        return self.flat[ranges(self.starts[cells], sizes)], sizes
 
     def two_facets(self) -> tuple[Indices, Indices]:
         """Of every cell, the first facet and the one in the middle of its row."""
-        starts, sizes = self._starts[: self.count], self._sizes[: self.count]
-        return self._flat[starts], self._flat[starts + sizes // 2]
+        starts, sizes = self.starts[: self.count], self.sizes[: self.count]
+        return self.flat[starts], self.flat[starts + sizes // 2]
 
     def rows_after_a_slot(self, cells: Lengths) -> tuple[Indices, Lengths]:
         """Rows with one free slot before the facets of each cell, and where the rows begin."""
-        sizes = self._sizes[cells] + 1
-        flat = self._flat.take(ranges(self._starts[cells] - 1, sizes), mode="wrap")
+        sizes = self.sizes[cells] + 1
+        flat = self.flat.take(ranges(self.starts[cells] - 1, sizes), mode="wrap")
         begin = np.cumsum(sizes, dtype=np.int64) - sizes
         flat[begin] = 0
         return flat, begin
@@ -72,46 +75,68 @@ class CellTable:
         """Store rows for the cells ``changed`` and then for the new ones."""
         begin = np.cumsum(sizes, dtype=np.int64)
         begin -= sizes
-        stale, used, m = int(self._sizes[changed].sum()), self._used, len(changed)
+        stale, used, m = int(self.sizes[changed].sum()), self.used, len(changed)
         needed = used + len(flat)
-        if needed > len(self._flat):
-            self._flat = _grown(self._flat, used, needed)
-        self._flat[used:needed] = flat
+        if needed > len(self.flat):
+            self.flat = _grown(self.flat, used, needed)
+        self.flat[used:needed] = flat
         new = slice(self.count - len(sizes) + m, self.count)
         places = begin + used
-        self._starts[changed], self._starts[new] = places[:m], places[m:]
-        self._sizes[changed], self._sizes[new] = sizes[:m], sizes[m:]
-        self._used = needed
-        self._stale += stale
-        if 2 * self._stale > self._used:
+        self.starts[changed], self.starts[new] = places[:m], places[m:]
+        self.sizes[changed], self.sizes[new] = sizes[:m], sizes[m:]
+        self.used = needed
+        self.stale += stale
+        self.pack_when_stale()
+
+    def grow_pool(self, needed: int) -> None:
+        """Room for so many facets, and twice as many as before at least."""
+        self.flat = _grown(self.flat, self.used, max(needed, 2 * len(self.flat), 8 * _LEAST))
+
+    def pack_when_stale(self) -> None:
+        """Keep the pool less than half stale."""
+        if 2 * self.stale > self.used:
             self.pack()
 
     def pack(self) -> None:
         """Drop stale rows and put the rest in the order of the cells."""
-        if self.dimension < 2 or not self._stale:
+        if self.dimension < 2 or not self.stale:
             return
-        starts, sizes = self._starts[: self.count], self._sizes[: self.count]
-        packed = np.empty(self._used - self._stale, dtype=np.int32)
-        done = 0
-        for part in _chunks(sizes):
-            piece = self._flat[ranges(starts[part], sizes[part])]
-            packed[done : done + len(piece)] = piece
-            done += len(piece)
-        self._flat, self._used, self._stale = packed, len(packed), 0
-        starts[:] = np.cumsum(sizes, dtype=np.int64) - sizes
+        starts, sizes = self.starts[: self.count], self.sizes[: self.count]
+        packed = np.empty(self.used - self.stale, dtype=np.int32)
+        loops = compiled.loops(_LOOPS)
+        if loops is not None:
+            loops.pack(self.flat, starts, sizes, self.count, packed)
+        else:
+            done = 0
+            for part in _chunks(sizes):
+                piece = self.flat[ranges(starts[part], sizes[part])]
+                packed[done : done + len(piece)] = piece
+                done += len(piece)
+            starts[:] = np.cumsum(sizes, dtype=np.int64) - sizes
+        self.flat, self.used, self.stale = packed, len(packed), 0
 
-    def union(self, below: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """For every cell, the bitwise or over its facets of an array over the cells one dimension lower."""
-        if self.dimension == 1:
+    def union(self, below: np.ndarray[Any, Any], out: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
+        """For every cell, the bitwise or over its facets of an array over the cells one dimension lower.
+
+        In the first entries of ``out`` where that is given.
+        """
+        result = np.empty(self.count, dtype=below.dtype) if out is None else out
+        loops = compiled.loops(_LOOPS)
+        if loops is not None:
+            words, found = (array.view(np.uint8) if array.dtype == bool else array for array in (below, result))
+            if self.dimension == 1:
+                loops.union_of_ends(self.ends, self.count, words, found)
+            else:
+                loops.union(self.flat, self.starts, self.sizes, self.count, words, found)
+        elif self.dimension == 1:
             ends = self.ends[: self.count]
-            either: np.ndarray[Any, Any] = below[ends[:, 0]] | below[ends[:, 1]]
-            return either
-        self.pack()
-        result = np.empty(self.count, dtype=below.dtype)
-        for part in _chunks(self._sizes[: self.count]):
-            first = int(self._starts[part.start])
-            last = int(self._starts[part.stop - 1] + self._sizes[part.stop - 1])
-            result[part] = np.bitwise_or.reduceat(below[self._flat[first:last]], self._starts[part] - first)
+            np.bitwise_or(below[ends[:, 0]], below[ends[:, 1]], out=result[: self.count])
+        else:
+            self.pack()
+            for part in _chunks(self.sizes[: self.count]):
+                first = int(self.starts[part.start])
+                last = int(self.starts[part.stop - 1] + self.sizes[part.stop - 1])
+                result[part] = np.bitwise_or.reduceat(below[self.flat[first:last]], self.starts[part] - first)
         return result
 
     # ------------------------------------------------------------------ growth
@@ -119,9 +144,7 @@ class CellTable:
     def inherit(self, parents: Sequence[tuple[CellTable, Lengths]]) -> None:
         """Room for new cells, one for each parent cell, which hands down where it comes from."""
         added = sum(len(cells) for _, cells in parents)
-        needed = self.count + added
-        if needed > len(self.finite):
-            self._room(max(needed, 2 * len(self.finite)))
+        self.reserve(self.count + added)
         for table, cells in parents:
             new = slice(self.count, self.count + len(cells))
             self.origin[new], self.origin_dimension[new] = table.origin[cells], table.origin_dimension[cells]
@@ -129,19 +152,27 @@ class CellTable:
             self.count = new.stop
 
     @property
+    def origins(self) -> tuple[Indices, Flags, BoolArray]:
+        """What new cells have from the cells that contain them."""
+        return self.origin, self.origin_dimension, self.finite
+
+    @property
     def finite_count(self) -> int:
         """Number of cells that are not at infinity."""
         return int(np.count_nonzero(self.finite[: self.count]))
 
-    def _room(self, capacity: int) -> None:
-        count = self.count
+    def reserve(self, needed: int) -> None:
+        """Room for so many cells."""
+        if needed <= len(self.finite):
+            return
+        count, capacity = self.count, max(needed, 2 * len(self.finite), _LEAST)
         self.finite, self.origin = _grown(self.finite, count, capacity), _grown(self.origin, count, capacity)
         self.origin_dimension = _grown(self.origin_dimension, count, capacity)
-        self.position = np.empty(capacity, dtype=np.int32)
+        self.position = _grown(self.position, count, capacity)
         if self.dimension == 1:
             self.ends = _grown(self.ends, count, capacity)
         elif self.dimension:
-            self._starts, self._sizes = _grown(self._starts, count, capacity), _grown(self._sizes, count, capacity)
+            self.starts, self.sizes = _grown(self.starts, count, capacity), _grown(self.sizes, count, capacity)
         if self.dimension:
             self.positive = _grown(self.positive, count, capacity)
             self.negative = _grown(self.negative, count, capacity)
@@ -155,8 +186,8 @@ class CellTable:
     def close(self) -> None:
         """Keep the facets only."""
         self.pack()
-        self._flat = self._flat[: self._used].copy()
-        self._starts, self._sizes = self._starts[: self.count].copy(), self._sizes[: self.count].copy()
+        self.flat = self.flat[: self.used].copy()
+        self.starts, self.sizes = self.starts[: self.count].copy(), self.sizes[: self.count].copy()
         self.ends = self.ends[: self.count].copy()
         self.finite = self.finite[: self.count].copy()
         self.positive = self.negative = np.zeros(0, dtype=np.uint64)

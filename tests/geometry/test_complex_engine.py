@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import exactfd
 from benchmarks.floats import float_complex, float_top
+from exactfd import compiled
 from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
 from exactfd.geometry import bits
@@ -29,6 +30,14 @@ from oracles import formulas, fractions_net
 from strategies import degenerate_networks, networks
 
 
+@pytest.fixture(autouse=True, scope="module", params=["never", "always"])
+def _loops(request):
+    """Everything once by NumPy and once by compiled loops."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(compiled.VARIABLE, request.param)
+        yield
+
+
 def gaussian(sizes, seed):
     rng = np.random.default_rng(seed)
     return Network([(rng.normal(size=(n, m)), rng.normal(size=n)) for m, n in pairwise(sizes)])
@@ -36,6 +45,8 @@ def gaussian(sizes, seed):
 
 class Distrustful(GeneratorTable):
     """Decides every sign that the ends of an edge leave open in exact integers."""
+
+    has_loops = False
 
     def _clear_signs(self, rows):
         nothing = np.zeros((rows.stop - rows.start, self._values.shape[1] - 1), dtype=bool)
@@ -45,6 +56,7 @@ class Distrustful(GeneratorTable):
 class DistrustfulPlane(PlaneTable):
     """As above, also in the last layer of a network on a plane."""
 
+    has_loops = False
     _clear_signs = Distrustful._clear_signs
 
     def _signs_at(self, base, heights, at, error, neurons):

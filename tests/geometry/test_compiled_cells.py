@@ -1,0 +1,316 @@
+"""Compiled loops against the NumPy code beside them: the same cells, numbered alike, and the same floats."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import exactfd
+from exactfd import compiled
+from exactfd.budget import Budget
+from exactfd.errors import BudgetExceeded
+from exactfd.geometry import signs_loops, tables_loops
+from exactfd.geometry import tables as tables_module
+from exactfd.geometry.bits import WORD
+from exactfd.geometry.homogeneous import homogenise
+from exactfd.geometry.plane import PlaneTable
+from exactfd.geometry.signs import GeneratorTable
+from exactfd.geometry.skeleton import NotSimple, Skeleton
+from exactfd.geometry.subdivision import Subdivision
+from exactfd.geometry.tables import CellTable
+from exactfd.network import Network
+from geometry.test_complex_engine import Countdown, assert_same, gaussian, square
+from strategies import degenerate_networks, networks
+
+MODES = "never", "always"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _environment():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(compiled.VARIABLE, "always")
+        yield
+
+
+def run(mode, network, walls=None, kind=None):
+    os.environ[compiled.VARIABLE] = mode
+    subdivision = Subdivision(homogenise(network, quotient=walls is None), walls, Budget(), kind)
+    subdivision.run()
+    return subdivision
+
+
+def assert_alike(network, kind=None):
+    for walls in (None, square(network)):
+        plain, fast = (run(mode, network, walls, kind) for mode in MODES)
+        assert_same(fast, plain)
+        one, other = fast.generators, plain.generators
+        assert one.count == other.count
+        assert (one.finite[: one.count] == other.finite[: one.count]).all()
+        assert (one._parents[: one.count] == other._parents[: one.count]).all()
+        assert one._made == other._made
+        assert one.exact_evaluations == other.exact_evaluations
+        rows = min(one.count, len(one._values), len(other._values))
+        for name in ("_values", "_errors"):
+            assert_same_floats(*(getattr(table, name)[:rows] for table in (one, other)))
+
+
+# ------------------------------------------------------------------ whole complexes
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_degenerate_networks(seed):
+    for _, network in degenerate_networks(900 + seed, 84):
+        assert_alike(network)
+        assert_alike(network, GeneratorTable)
+
+
+@settings(deadline=None, max_examples=60)
+@given(networks(max_inputs=4))
+def test_networks_that_spoil_themselves(network):
+    assert_alike(network)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        *((1, 70, 66, 1), (2, 130, 1), (2, 66, 4, 1), (2, 4, 70, 1), (2, 12, 12, 12, 1), (3, 9, 8, 1), (3, 20, 1)),
+        *((4, 7, 6, 1), (5, 6, 4, 1), (6, 3, 3, 1), (2, 1, 1, 1), (1, 1, 1)),
+    ],
+)
+def test_random_networks(sizes):
+    assert_alike(gaussian(sizes, 4))
+    assert_alike(gaussian(sizes, 5), GeneratorTable)
+
+
+@pytest.mark.parametrize("sizes", [(2, 8, 7, 3), (3, 6, 5, 2), (2, 9)])
+def test_a_relu_on_the_output(sizes):
+    rng = np.random.default_rng(3)
+    layers = [(rng.normal(size=(n, m)), rng.normal(size=n)) for m, n in pairwise(sizes)]
+    assert_alike(Network(layers, output_activation="relu"))
+
+
+def test_no_relu_at_all():
+    assert_alike(Network([([[1, 2], [3, 4]], [0, 1])]))
+
+
+def lattice(rng, shape, scale, shift):
+    """Small integers on scales that floats do not like: many lines concur."""
+    n, m = shape
+    weight = [[Fraction(int(x)) * scale for x in row] for row in rng.integers(-6, 7, (n, m))]
+    return weight, [Fraction(int(x)) * shift for x in rng.integers(-6, 7, n)]
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("scale", "shift"), [(-300, 0), (300, 0), (0, -300), (-12, 9), (-17, -17), (-160, 160), (290, 290)]
+)
+def test_scales_that_floats_do_not_like(inputs, scale, shift):
+    rng = np.random.default_rng(7)
+    scales = Fraction(10) ** scale, Fraction(10) ** shift
+    layers = [lattice(rng, (6, inputs), *scales), lattice(rng, (5, 6), *scales[::-1]), lattice(rng, (1, 5), 1, 1)]
+    assert_alike(Network(layers))
+    assert_alike(Network(layers), GeneratorTable)
+
+
+def test_long_denominators():
+    rng = np.random.default_rng(8)
+    for inputs in (1, 2, 3):
+        layers = []
+        for m, n in ((inputs, 5), (5, 4), (4, 1)):
+            entries = [
+                [Fraction(int(x), 3**250 + int(y)) for x, y in zip(*pair, strict=True)]
+                for pair in zip(rng.integers(-9, 10, (n, m + 1)), rng.integers(0, 99, (n, m + 1)), strict=True)
+            ]
+            layers.append(([row[:-1] for row in entries], [row[-1] * 2**20 for row in entries]))
+        assert_alike(Network(layers))
+
+
+def test_vertices_that_only_integers_tell_apart():
+    """Nearly concurrent lines: signs stay open in floats, in the first layers and in the last."""
+    tiny = Fraction(1, 10**40)
+    first = [[1, 0], [0, 1], [1, 1], [1, -1], [2, 1]], [0, tiny, -tiny, 0, 3 * tiny]
+    second = [[1, -1, 1, 0, tiny], [1, 1, -1, tiny, 0], [0, 1, 2, -1, -1], [1, -1, 1, tiny, 0]], [0, -tiny, tiny, 0]
+    network = Network([first, second, ([[1, 1, 1, 1]], [0])])
+    for kind in (None, GeneratorTable):
+        assert_alike(network, kind)
+        assert run("always", network, None, kind).generators.exact_evaluations > 10
+
+
+def test_loops_may_come_in_the_middle(monkeypatch):
+    for sizes in ((2, 70, 4, 1), (2, 4, 70, 1), (3, 7, 6, 5, 1)):
+        network = gaussian(sizes, 6)
+        expected = run("never", network)
+        os.environ[compiled.VARIABLE] = "always"
+        with monkeypatch.context() as patch:
+            real, answers = compiled.loops, np.random.default_rng(1)
+            patch.setattr(compiled, "loops", lambda name: real(name) if answers.random() < 0.1 else None)  # noqa: B023
+            subdivision = Subdivision(homogenise(network), None, Budget())
+            subdivision.run()
+        assert_same(subdivision, expected)
+
+
+def test_arrays_that_grow_all_the_time(monkeypatch):
+    monkeypatch.setattr(tables_module, "_LEAST", 1)
+    for network in [network for _, network in degenerate_networks(41, 42)] + [gaussian((4, 5, 5, 1), 1)]:
+        assert_alike(network)
+
+
+def test_complexes_can_be_pickled():
+    """Also before they are asked anything, and although modules cannot."""
+    for sizes in ((2, 5, 4, 1), (3, 4, 3, 1)):
+        complex_ = exactfd.canonical_complex(gaussian(sizes, 1))
+        again = pickle.loads(pickle.dumps(complex_))
+        assert (again.f_vector, again.vertices()) == (complex_.f_vector, complex_.vertices())
+
+
+def test_top_cells_from_vertices_and_edges():
+    for sizes in ((2, 9, 8, 1), (3, 70, 1), (4, 6, 5, 1)):
+        found = []
+        for mode in MODES:
+            os.environ[compiled.VARIABLE] = mode
+            skeleton = Skeleton(homogenise(gaussian(sizes, 2)), Budget())
+            skeleton.run()
+            found.append(skeleton)
+        plain, fast = found
+        assert (plain.ends == fast.ends)[: plain.edges].all()
+        assert (plain.top_labels() == fast.top_labels()).all()
+    for _, network in degenerate_networks(77, 42):
+        ends = []
+        for mode in MODES:
+            os.environ[compiled.VARIABLE] = mode
+            try:
+                skeleton = Skeleton(homogenise(network), Budget())
+                skeleton.run()
+                ends.append(skeleton.ends[: skeleton.edges].tolist())
+            except NotSimple:
+                ends.append(None)
+        assert ends[0] == ends[1]
+
+
+# ------------------------------------------------------------------ budgets and progress
+
+
+def outcome(mode, network, budget, **options):
+    os.environ[compiled.VARIABLE] = mode
+    try:
+        return exactfd.canonical_complex(network, budget=budget, **options).f_vector
+    except BudgetExceeded as error:
+        return str(error), error.partial
+
+
+@pytest.mark.parametrize("sizes", [(2, 9, 8, 1), (4, 5, 4, 1), (1, 9, 8, 1)])
+def test_budgets_end_alike(sizes):
+    network = gaussian(sizes, 6)
+    for looks in range(1, 60):
+        plain, fast = (outcome(mode, network, Countdown(looks)) for mode in MODES)
+        assert plain == fast
+    whole = sum(outcome("always", network, None))
+    for most in (3, 30, 100, whole - 1, whole):
+        plain, fast = (outcome(mode, network, Budget(max_cells=most)) for mode in MODES)
+        assert plain == fast
+
+
+def test_progress_is_told_alike():
+    seen = []
+    for mode in MODES:
+        seen.append([])
+        outcome(mode, gaussian((3, 7, 5, 1), 1), None, progress=lambda *news: seen[-1].append(news))
+    assert seen[0] == seen[1]
+    assert seen[0][-1] == ("neurons", 12, 12)
+
+
+# ------------------------------------------------------------------ numbers
+
+UGLY = [0.0, -0.0, 5e-324, 1e-310, 1e-300, 1e-160, 1 - 2.0**-53, 3.0, 1e155, 1e290, 1.7e308, np.inf, np.nan]
+
+
+def numbers(rng, shape, share):
+    """Values and bounds, a ``share`` of them infinite, no numbers, or about to overflow or to underflow."""
+    values = rng.normal(size=shape) * 2.0 ** rng.integers(-3, 4, shape)
+    errors = np.abs(values) * rng.choice([0.0, 2.0**-53, 2.0**-50, 2.0**-20, 0.3], shape)
+    for array in (values, errors):
+        array[:] = np.where(rng.random(shape) < share, rng.choice(UGLY, shape), array)
+    return values * rng.choice([-1.0, 1.0], shape), errors
+
+
+def assert_same_floats(fast, slow):
+    """But for the signs of zeros: NumPy may begin a sum with a zero."""
+    assert np.array_equal(fast, slow, equal_nan=True)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.3])
+def test_numbers_between_two_ends(share):
+    width, count = 5, 600
+    network = Network([(np.ones((width, 2)), [0] * width)], output_activation="relu")
+    table = GeneratorTable(homogenise(network), [[0, 0, 1]])
+    values, errors = numbers(np.random.default_rng(1), (3 * count, width + 1), share)
+    u = np.arange(count)
+    for neuron in range(width):
+        table._values, table._errors = values.copy(), errors.copy()
+        table._interpolate(u, count + u, neuron, slice(2 * count, None))
+        for i in range(count):
+            signs_loops.interpolate(neuron, i, count + i, 2 * count + i, values, errors)
+        assert_same_floats(values, table._values)
+        assert_same_floats(errors, table._errors)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.3])
+@pytest.mark.parametrize("on_edge", [False, True])
+def test_numbers_in_frames(share, on_edge):
+    width, count, rng = 6, 800, np.random.default_rng(2)
+    network = Network([(np.ones((width, 2)), [0] * width)], output_activation="relu")
+    table = PlaneTable(homogenise(network), [[0, 0, 1]])
+    table._values, table._errors = numbers(rng, (3 * count, width + 1), share)
+    table._heights = rng.choice([0.0, 1.0], (2, count))
+    base, frames = np.arange(3 * count).reshape(count, 3).T * (width + 1), np.arange(count)
+    line = np.int32(-1 if on_edge else 1)
+    at, error = table._zeros(base, frames, 0, np.full(count, line))
+    slow = [table._values_at(base, table._heights, at, error, np.full(count, i)) for i in range(width)]
+    flat, found = (table._values.reshape(-1), table._errors.reshape(-1)), 0
+    for f in range(count):
+        place, heights = tuple(base[:, f].tolist()), tuple(table._heights[:, f].tolist())
+        fast = signs_loops.zero(place, heights, 0, line, *flat)
+        assert_same_floats(fast[2:], error[:, f])
+        known = np.isfinite(error[:, f]).all()
+        if known:
+            assert_same_floats(fast[:2], at[:, f])
+        for i in range(width):
+            there = signs_loops.value(place, heights, fast, i, *flat)
+            if known:
+                assert_same_floats(there, [array[f] for array in slow[i]])
+            else:  # the height is zero, of either sign
+                assert not np.isfinite([there[1], slow[i][1][f]]).any()
+            found += np.isfinite(there).all()
+    assert found > count or share > 0.1
+
+
+@given(st.integers(1, 2**WORD - 1))
+def test_the_lowest_bit(word):
+    assert signs_loops.lowest(np.uint64(word)) == (word & -word).bit_length() - 1
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=5), min_size=1, max_size=8), st.integers(0, 2**32 - 1))
+def test_unions_and_packing(rows, seed):
+    """Rows in any order in the pool, and rows that are stale between them."""
+    rng = np.random.default_rng(seed)
+    below = rng.integers(0, 2**WORD, 10, dtype=np.uint64)
+    table = CellTable(2, np.zeros((len(rows), 0), dtype=np.int32), len(rows))
+    pool = [0] * 3
+    for c in rng.permutation(len(rows)).tolist():
+        table.starts[c], table.sizes[c] = len(pool), len(rows[c])
+        pool += rows[c]
+    table.flat, table.used, table.stale = np.array(pool, dtype=np.int32), len(pool), 3
+    result = np.zeros(len(rows), dtype=np.uint64)
+    tables_loops.union(table.flat, table.starts, table.sizes, len(rows), below, result)
+    assert result.tolist() == [int(np.bitwise_or.reduce(below[row])) for row in rows]
+    packed = np.zeros(len(pool) - 3, dtype=np.int32)
+    tables_loops.pack(table.flat, table.starts, table.sizes, len(rows), packed)
+    assert packed.tolist() == [h for row in rows for h in row]
+    assert table.starts.tolist() == [sum(map(len, rows[:c])) for c in range(len(rows))]
