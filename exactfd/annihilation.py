@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,13 @@ from exactfd.linalg import modular
 from exactfd.network import Network
 from exactfd.points import Point, Points
 from exactfd.rankproof import chunks
+from exactfd.tangents import Tangents
 
 Vector = list[fmpz]  # of length D
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 Group = tuple[Indices, FloatArray]  # places in a support; a row for each, a column for each vector
 
+_BITS = 22  # of a prime, at least
 _GROUP = 32  # vectors multiplied together
 _APART = 1.0  # how dear the way by prefixes is thought to be
 
@@ -54,47 +57,70 @@ def annihilates(
     if not vectors or not len(labels):
         return True
     at = None if points is None else Points.of(points, network.input_dimension)
-    sizes, scale = Sizes.of(network), 1 if at is None else max(size for _, size in at.scales())
+    sizes, scale = Sizes.of(network), 1 if at is None else at.size()
     bounds = [sizes.along(vector, scale) for vector in vectors]
     # those with the largest bounds first, so that the ones that need more primes are always the first ones
     order = sorted(range(len(vectors)), key=lambda i: -bounds[i])
-    starts = np.cumsum([0, *network.architecture[1:]]).tolist()
-    blocks = [starts[level] + neuron for level, neuron, _ in parameter_places(network.architecture)]
-    table = SparseVectors([vectors[i] for i in order], blocks)
-    bounds = [bounds[i] for i in order]
-    product, pending, size = 1, len(order), network.input_dimension + 1
-    reducible = Reducible(network)
-    by_prefix = _ByPrefix(network, labels, table) if points is None else None
+    bounds, largest = [bounds[i] for i in order], [vectors[i] for i in order]
+    proof = _OnCells(network, labels, largest) if at is None else Tangents(network, labels, at, largest)
+    product, pending, primes = 1, len(order), modular.primes()
     try:
-        for prime in modular.primes():
-            reduced = reducible.modulo(prime)
-            inputs_at = None if at is None else at.modulo(prime)
-            if reduced is None or (at is not None and inputs_at is None):
-                continue
-            groups = table.modulo(prime, pending)
-            if by_prefix is not None and by_prefix.pays:
-                if not by_prefix.annihilated(reduced, groups, budget):
-                    return False
-                groups = []
-            weight = network.output_dimension * (size if inputs_at is None else 1) * len(table.support)
-            for part in chunks(len(labels) if groups else 0, weight + size * sum(network.architecture)):
-                if budget is not None:
-                    budget.check()
-                inputs = np.eye(size)[None] if inputs_at is None else inputs_at[part][:, :, None]
-                columns = reduced.columns(labels[part], inputs, table.support)
-                for places, matrix in groups:
-                    if modular.multiply(columns[:, places], matrix, prime).any():
-                        return False
-            product *= prime
+        while pending:
+            missing = (bounds[0] // product).bit_length() // _BITS + 1
+            some = list(islice(primes, min(missing, proof.together(pending))))
+            if not some:
+                raise InternalError("ran out of primes below 2^23")
+            vanish, factor = proof.vanish(some, pending, budget)
+            if not vanish:
+                return False
+            product *= factor
             progress("proof of the kernel", len(order) - pending, len(order))
             while pending and bounds[pending - 1] < product:
                 pending -= 1
-            if not pending:
-                return True
     except BudgetExceeded as error:
         error.partial = order[pending:]
         raise
-    raise InternalError("ran out of primes below 2^23")
+    return True
+
+
+class _OnCells:
+    """Products of the coefficient rows of cells with vectors, modulo one prime after the other."""
+
+    def __init__(self, network: Network, labels: SignArray, vectors: Sequence[Vector]) -> None:
+        self.network, self.labels, self._reducible = network, labels, Reducible(network)
+        starts = np.cumsum([0, *network.architecture[1:]]).tolist()
+        blocks = [starts[level] + neuron for level, neuron, _ in parameter_places(network.architecture)]
+        self._table = SparseVectors(vectors, blocks)
+        self._by_prefix = _ByPrefix(network, labels, self._table)
+
+    def together(self, _: int) -> int:
+        """How many primes are best taken at once."""
+        return 1
+
+    def vanish(self, primes: Sequence[int], count: int, budget: Budget | None) -> tuple[bool, int]:
+        """Whether the first ``count`` vectors annihilate all cells modulo those of the primes that divide no
+        denominator; and the product of these. Raises ``BudgetExceeded``.
+        """
+        product, size = 1, self.network.input_dimension + 1
+        for prime in primes:
+            reduced = self._reducible.modulo(prime)
+            if reduced is None:
+                continue
+            product *= prime
+            groups = self._table.modulo(prime, count)
+            if self._by_prefix.pays:
+                if not self._by_prefix.annihilated(reduced, groups, budget):
+                    return False, product
+                continue
+            weight = self.network.output_dimension * size * len(self._table.support)
+            for part in chunks(len(self.labels), weight + size * sum(self.network.architecture)):
+                if budget is not None:
+                    budget.check()
+                columns = reduced.columns(self.labels[part], np.eye(size)[None], self._table.support)
+                for places, matrix in groups:
+                    if modular.multiply(columns[:, places], matrix, prime).any():
+                        return False, product
+        return True, product
 
 
 class _ByPrefix:

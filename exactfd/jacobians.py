@@ -23,7 +23,7 @@ from exactfd.errors import InputError, NonSmoothPointError
 from exactfd.geometry.labels import smooth_mask, split_layers
 from exactfd.geometry.location import ternary_tuples
 from exactfd.linalg import modular
-from exactfd.linalg.residues import DyadicTable, RationalTable
+from exactfd.linalg.residues import DyadicTable, RationalTable, usable
 from exactfd.network import Network
 from exactfd.points import Point, Points, checked_points
 
@@ -242,11 +242,24 @@ class Reducible:
             layers = tuple(table for table in tables if table is not None)
             return ModularNetwork(self.network, prime, layers) if len(layers) == len(tables) else None
         assert self._floats is not None
-        sizes = [n * (m + 1) for m, n in pairwise(self.network.architecture)]
-        parts = np.split(self._floats.modulo(prime), np.cumsum(sizes)[:-1])
+        return ModularNetwork(self.network, prime, tuple(self._layers(self._floats.modulo(prime))))
+
+    def usable(self, primes: Sequence[int]) -> list[int]:
+        """Those of some primes that divide no denominator."""
+        return usable(self._rationals or [], primes)
+
+    def modulo_all(self, primes: Sequence[int]) -> list[FloatArray]:
+        """The augmented matrices modulo usable primes, these in front."""
+        if self._rationals is not None:
+            return [table.modulo_all(primes) for table in self._rationals]
+        assert self._floats is not None
+        return self._layers(self._floats.modulo_all(primes))
+
+    def _layers(self, parameters: FloatArray) -> list[FloatArray]:
+        """Parameters (the last dimension) in the shapes of the augmented matrices."""
         shapes = [(n, m + 1) for m, n in pairwise(self.network.architecture)]
-        layers = tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
-        return ModularNetwork(self.network, prime, layers)
+        parts = np.split(parameters, np.cumsum([n * m for n, m in shapes])[:-1], axis=-1)
+        return [part.reshape(*part.shape[:-1], *shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)

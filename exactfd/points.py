@@ -17,6 +17,8 @@ from exactfd.linalg.residues import DyadicTable, RationalTable
 
 Point = Sequence[fmpq]
 
+_MANTISSA = 53  # bits of a float
+
 
 class Points(Sequence[list[fmpq]]):
     """Rational points of ``R^n``: a sequence of lists of ``n`` rationals.
@@ -85,8 +87,17 @@ class Points(Sequence[list[fmpq]]):
             return [_scale([(int(entry.p), int(entry.q)) for entry in point]) for point in self._exact]
         return [_scale([entry.as_integer_ratio() for entry in point]) for point in self._floats.tolist()]
 
+    def size(self) -> int:
+        """A bound for integers that some positive multiple of ``(x, 1)`` consists of, for every point."""
+        if self._floats is None or not self._floats.size:
+            return max((size for _, size in self.scales()), default=1)
+        _, exponents = np.frexp(self._floats)  # |x| < 2^e, and 2^(53 - e) x is an integer
+        shifts = np.maximum(_MANTISSA - exponents.min(axis=1), 0)
+        return 1 << int((shifts + np.maximum(exponents.max(axis=1), 0)).max())
+
     @cached_property
-    def _table(self) -> DyadicTable | RationalTable:
+    def table(self) -> DyadicTable | RationalTable:
+        """The points, to be reduced modulo many primes."""
         if self._floats is None:
             entries = [entry for point in self._exact for entry in point]
             return RationalTable(fmpq_mat(len(self._exact), self.dimension, entries))
@@ -95,7 +106,7 @@ class Points(Sequence[list[fmpq]]):
     def modulo(self, prime: int) -> FloatArray | None:
         """``(x, 1)`` modulo an odd prime, ``k x (n + 1)``; None when the prime divides a denominator."""
         if self._residues is None or self._residues[0] != prime:
-            table = self._table.modulo(prime)
+            table = self.table.modulo(prime)
             whole = None if table is None else np.concatenate([table, np.ones((len(self), 1))], axis=1)
             self._residues = prime, whole
         return self._residues[1]

@@ -28,7 +28,8 @@ _SHORT = 6000  # entries up to which it needs no matrix product
 _LOOPS = "exactfd.linalg.modular_loops"
 _PIECES = 1 << 20  # entries of a table of pieces that is held as floats at once
 _FEW = 100  # numbers that are inverted one by one
-_CHUNK = 256  # inner terms of one exact product: 256 (2^22 + 2)^2 < 2^53
+#: Inner terms of one exact product: 256 (2^22 + 2)^2 < 2^53.
+CHUNK = 256
 
 
 def primes() -> Iterator[int]:
@@ -65,11 +66,11 @@ def multiply(left: FloatArray, right: FloatArray, prime: int) -> FloatArray:
     if left.ndim == 3 and right.ndim == 2 and left.shape[1] == 1:
         return multiply(left[:, 0], right, prime)[:, None]
     inner = left.shape[-1]
-    if inner <= _CHUNK:
+    if inner <= CHUNK:
         return reduce(np.matmul(left, right), prime, overwrite=True)
     total = np.zeros((*np.broadcast_shapes(left.shape[:-2], right.shape[:-2]), left.shape[-2], right.shape[-1]))
-    for start in range(0, inner, _CHUNK):
-        total += reduce(np.matmul(left[..., start : start + _CHUNK], right[..., start : start + _CHUNK, :]), prime)
+    for start in range(0, inner, CHUNK):
+        total += reduce(np.matmul(left[..., start : start + CHUNK], right[..., start : start + CHUNK, :]), prime)
     return reduce(total, prime, overwrite=True)
 
 
@@ -244,34 +245,42 @@ class RowSpace:
 
 
 class Integers:
-    """Long integers cut into 16-bit pieces, so that all of them are reduced modulo a prime by one matrix product."""
+    """Long integers cut into 16-bit pieces, so that all of them are reduced modulo a prime by one matrix product.
+
+    Attributes
+    ----------
+    signs
+        Of the values, zero counting as positive.
+    groups
+        Numbers of some values, and the pieces of their sizes, least first, as many for all in a group.
+    """
 
     def __init__(self, values: Sequence[int]) -> None:
-        self._signs = np.array([-1.0 if value < 0 else 1.0 for value in values])
+        self.signs = np.array([-1.0 if value < 0 else 1.0 for value in values])
         lengths = np.array([(value.bit_length() + 15) // 16 for value in values], dtype=np.int64)
-        self._groups: list[tuple[Any, Any]] = []  # indices; pieces, least first (uint16, as many for all in a group)
+        self.groups: list[tuple[Any, Any]] = []
         classes = np.frexp(np.maximum(lengths, 1) - 0.5)[1]  # lengths up to 1, 2, 4, 8, ...
         for size in np.unique(classes).tolist():
             indices = np.flatnonzero(classes == size)
             data = b"".join(abs(values[i]).to_bytes(2 << size, "little") for i in indices.tolist())
-            self._groups.append((indices, np.frombuffer(data, dtype="<u2").reshape(len(indices), 1 << size)))
+            self.groups.append((indices, np.frombuffer(data, dtype="<u2").reshape(len(indices), 1 << size)))
 
     def modulo(self, prime: int) -> FloatArray:
         """Residues as :func:`reduce` gives them, in the order of the values."""
-        result = np.empty(len(self._signs))
-        longest = max((pieces.shape[1] for _, pieces in self._groups), default=0)
+        result = np.empty(len(self.signs))
+        longest = max((pieces.shape[1] for _, pieces in self.groups), default=0)
         powers = np.empty((longest, 1))
         power = 1
         for i in range(longest):
             powers[i] = power
             power = (power << 16) % prime
         powers = reduce(powers, prime)
-        for indices, pieces in self._groups:
+        for indices, pieces in self.groups:
             weights = powers[: pieces.shape[1]]
             for start in range(0, len(indices), max(1, _PIECES // pieces.shape[1])):
                 part = slice(start, start + max(1, _PIECES // pieces.shape[1]))
                 result[indices[part]] = multiply(pieces[part].astype(np.float64), weights, prime)[:, 0]
-        return reduce(result * self._signs, prime)
+        return reduce(result * self.signs, prime)
 
 
 def rank(table: FloatArray, prime: int) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from flint import fmpq_mat
 
-from exactfd.linalg import modular
+from exactfd.linalg import modular, stacks
 from exactfd.linalg.modular import FloatArray
 
 _MANTISSA = 53  # bits of a float
@@ -36,6 +37,18 @@ class RationalTable:
             values = modular.reduce(values * modular.inverses(denominators, prime)[self._place], prime)
         return values.reshape(self.shape)
 
+    def usable(self, primes: Sequence[int]) -> list[int]:
+        """Those of some primes that divide no denominator."""
+        if not primes:
+            return []
+        residues = stacks.integers_modulo(self._denominators, primes)
+        return [prime for prime, row in zip(primes, residues, strict=True) if row.all()]
+
+    def modulo_all(self, primes: Sequence[int]) -> FloatArray:
+        """The same modulo some primes, these in front, that divide no denominator."""
+        tables = [self.modulo(prime) for prime in primes]
+        return np.array(tables, dtype=np.float64).reshape(len(primes), *self.shape)
+
 
 class DyadicTable:
     """Finite floats, each the dyadic rational that it is: no odd prime divides a denominator."""
@@ -54,6 +67,27 @@ class DyadicTable:
         upper = modular.reduce(self._upper, prime) * 2.0**_HALF
         return modular.reduce(modular.reduce(upper + self._lower, prime) * factors, prime)
 
+    def modulo_all(self, primes: Sequence[int]) -> FloatArray:
+        """The same modulo many odd primes at once, these in front."""
+        if not primes:
+            return np.zeros((0, *self._places.shape))
+        powers, column = _first_powers_of_two(self._least - _MANTISSA, primes), stacks.moduli(primes, 2)
+        parts = [stacks.reduce(powers * 2.0 ** np.arange(_HALF), column)]
+        while len(parts) * _HALF <= self._places.max(initial=0):
+            parts.append(stacks.reduce(parts[-1] * 2.0**_HALF, column))
+        factors = np.concatenate(parts, axis=1)[:, self._places]
+        moduli = stacks.moduli(primes, factors.ndim)
+        upper = stacks.reduce(self._upper[None], moduli) * 2.0**_HALF
+        return stacks.reduce(stacks.reduce(upper + self._lower, moduli) * factors, moduli)
+
+
+def usable(tables: Sequence[DyadicTable | RationalTable], primes: Sequence[int]) -> list[int]:
+    """Those of some odd primes that divide no denominator in the tables."""
+    for table in tables:
+        if isinstance(table, RationalTable):
+            primes = table.usable(primes)
+    return list(primes)
+
 
 @lru_cache(maxsize=64)
 def _powers_of_two(first: int, count: int, prime: int) -> FloatArray:
@@ -63,3 +97,9 @@ def _powers_of_two(first: int, count: int, prime: int) -> FloatArray:
         powers.append(float(power))
         power = 2 * power % prime
     return modular.reduce(np.array(powers), prime)
+
+
+def _first_powers_of_two(exponent: int, primes: Sequence[int]) -> FloatArray:
+    """One power of two modulo some primes, as a column."""
+    powers = np.array([[float(pow(2, exponent, prime))] for prime in primes])
+    return stacks.reduce(powers, stacks.moduli(primes, 2))
