@@ -7,7 +7,7 @@ for :mod:`exactfd.annihilation` to prove.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
+from exactfd.geometry.labels import split_layers
 from exactfd.jacobians import exact_factors, parameter_places
 from exactfd.linalg import exact, modular
 from exactfd.rankproof import RankSearch, Row
@@ -83,6 +84,13 @@ class ExactRows:
         self._places = parameter_places(search.network.architecture)
         self._labels = search.labels()
         self._factors: dict[int, Any] = {}
+        self._integers: dict[int, Any] = {}
+        augmented = [search.network.augmented(number) for number in range(1, search.network.depth + 1)]
+        self._scales = [rationals.common_denominator(a.entries()) for a in augmented]
+        self._matrices = [  # each layer times its common denominator
+            fmpz_mat(a.nrows(), a.ncols(), [(entry * scale).p for entry in a.entries()])
+            for a, scale in zip(augmented, self._scales, strict=True)
+        ]
 
     def entries(self, number: int, parameters: Sequence[int]) -> list[fmpq]:
         """Exact entries of one row at some parameters."""
@@ -103,27 +111,82 @@ class ExactRows:
 
     def solved(self, numbers: Sequence[int], parameters: Sequence[int]) -> Vector:
         """The vector (length ``D``) supported on some parameters that some rows leave: see :func:`solution`."""
-        vector = [fmpz(0)] * self.search.network.parametric_dimension
-        entries = solution([self.entries(number, parameters) for number in numbers])
+        places = [self._places[parameter] for parameter in parameters]
+        scales = [self._scales[level] for level, *_ in places]
+        columns = [list(column) for column in zip(*(self._scaled(number, places) for number in numbers), strict=True)]
+        for j, column in enumerate(columns):  # a weight to the output is often a common factor
+            factor = _content(column)
+            if factor > 1:
+                columns[j], scales[j] = [entry // factor for entry in column], scales[j] * factor
+        entries, common = solution(list(zip(*columns, strict=True))), fmpz(1)
+        for scale in scales:
+            common = common.lcm(scale)
+        entries = [entry * (common // scale) for entry, scale in zip(entries, scales, strict=True)]
+        factor, vector = _content(entries), [fmpz(0)] * self.search.network.parametric_dimension
         for parameter, entry in zip(parameters, entries, strict=True):
-            vector[parameter] = entry
+            vector[parameter] = entry // factor
         return vector
+
+    def _scaled(self, number: int, places: Sequence[tuple[int, int, int]]) -> list[fmpz]:
+        """Integer entries of one row: the entries times one number for the whole row, and divided by the common
+        denominator of the layer.
+        """
+        item, output, coefficient = self.rows[number]
+        if item not in self._integers:
+            self._integers[item] = self._integer_factors(item)
+        left, right = self._integers[item]
+        entries = [left[level][output][i] * right[level][k][coefficient] for level, i, k in places]
+        factor = _content(entries)
+        return entries if factor == 1 else [entry // factor for entry in entries]
+
+    def _integer_factors(self, item: int) -> tuple[list[list[list[fmpz]]], list[list[list[fmpz]]]]:
+        """The factors of the rows of one item (:func:`exactfd.jacobians.exact_factors`), those of each layer times the
+        common denominators of the layers that they depend on.
+        """
+        network, labels, point = self.search.network, self._labels[item].tolist(), self.search.point(item)
+        size, masks = network.input_dimension + 1, split_layers(labels, network.relu_widths)
+        if point is None:
+            right = [[[fmpz(int(i == j)) for j in range(size)] for i in range(size)]]
+        else:
+            right = [[[entry] for entry in rationals.primitive_row([*point, fmpq(1)])[0]]]
+        for a, scale, mask in zip(self._matrices[:-1], self._scales, masks, strict=False):
+            values = (a * fmpz_mat(right[-1])).tolist()
+            kept = [row if label > 0 else [fmpz(0)] * len(row) for row, label in zip(values, mask, strict=True)]
+            right.append([*kept, [entry * scale for entry in right[-1][-1]]])
+        outputs = network.output_dimension
+        last = masks[-1] if len(masks) == network.depth else [1] * outputs
+        left = [[[fmpz(int(i == j and last[i] > 0)) for j in range(outputs)] for i in range(outputs)]]
+        for a, mask in zip(self._matrices[:0:-1], masks[: network.depth - 1][::-1], strict=True):
+            values = [row[:-1] for row in (fmpz_mat(left[0]) * a).tolist()]  # without the bias
+            kept = [[e if label > 0 else fmpz(0) for e, label in zip(row, mask, strict=True)] for row in values]
+            left.insert(0, kept)
+        return left, right
+
+
+def _content(entries: Iterable[fmpz]) -> fmpz:
+    """Greatest common divisor, one if they all vanish."""
+    result = fmpz(0)
+    for entry in entries:
+        result = result.gcd(entry)
+        if result == 1:
+            break
+    return result if result else fmpz(1)
 
 
 def independent(table: Any, columns: list[int], prime: int) -> list[int]:
     """Numbers of rows that are independent on some columns modulo the prime, as many as there are."""
-    space = modular.RowSpace(len(columns), prime)
     candidates = np.flatnonzero(table[:, columns].any(axis=1))
-    space.add(table[candidates][:, columns].astype(np.float64))
-    return [int(candidates[i]) for i in space.pivot_rows]
+    space = modular.RowSpace(len(candidates), prime)
+    space.add(np.ascontiguousarray(table[candidates][:, columns].T.astype(np.float64)))
+    return sorted(candidates[space.pivot_columns].tolist())
 
 
-def solution(equations: Sequence[Sequence[fmpq]]) -> list[fmpz]:
+def solution(equations: Sequence[Sequence[fmpz]]) -> list[fmpz]:
     """The primitive integer vector that ``n`` independent equations in ``n + 1`` unknowns leave, nonzero in the last
     unknown (on the others the equations are independent).
     """
     if not equations:
         return [fmpz(1)]
-    matrix = fmpz_mat([rationals.primitive_row(row)[0] for row in equations])
+    matrix = fmpz_mat([list(row) for row in equations])
     (vector,) = exact.solve_on_pivots(matrix, range(len(equations)), [len(equations)])
     return vector

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from flint import fmpz
 
+from exactfd import rationals
 from exactfd.annihilation import Sizes, SparseVectors
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import InternalError
@@ -47,8 +48,9 @@ def relations(search: RankSearch, *, budget: Budget | None = None, progress: Pro
         columns = independent(table, support, search.prime)
         parameters = [int(search.columns[j]) for j in columns]
         entries = [rows.entries(row, parameters) for row in [*support, free]]
+        equations = [rationals.primitive_row(equation)[0] for equation in zip(*entries, strict=True)]
         relation = [fmpz(0)] * len(names)
-        for row, entry in zip([*support, free], solution(list(zip(*entries, strict=True))), strict=True):
+        for row, entry in zip([*support, free], solution(equations), strict=True):
             relation[row] = entry
         result.append(relation)
     return result

@@ -86,15 +86,19 @@ def solve_on_pivots(rows: fmpz_mat, pivots: Sequence[int], free: Sequence[int]) 
     count, columns = rows.nrows(), rows.ncols()
     if count == 0:
         return [[fmpz(int(j == column)) for j in range(columns)] for column in free]
-    square = fmpq_mat(fmpz_mat(count, count, [rows[i, j] for i in range(count) for j in pivots]))
-    right = fmpq_mat(fmpz_mat(count, len(free), [rows[i, j] for i in range(count) for j in free]))
+    table = rows.tolist()
+    square = fmpq_mat(fmpz_mat(count, count, [row[j] for row in table for j in pivots]))
+    right = fmpq_mat(fmpz_mat(count, len(free), [row[j] for row in table for j in free]))
     solve: Any = square.solve  # the published stub lacks the keyword
-    solution = solve(right, algorithm="dixon")
+    numerators, denominator = solve(right, algorithm="dixon").numer_denom()
     result = []
-    for number, column in enumerate(free):
-        vector = [fmpq(0)] * columns
-        vector[column] = fmpq(1)
-        for i, pivot in enumerate(pivots):
-            vector[pivot] = -solution[i, number]
-        result.append(rationals.primitive_row(vector)[0])
+    for column, values in zip(free, numerators.transpose().tolist(), strict=True):
+        content = denominator
+        for value in values:
+            content = content.gcd(value)
+        vector = [fmpz(0)] * columns
+        vector[column] = denominator // content
+        for pivot, value in zip(pivots, values, strict=True):
+            vector[pivot] = -value // content
+        result.append(vector)
     return result
