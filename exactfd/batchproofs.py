@@ -186,7 +186,8 @@ def rank_proof(
         return _by_relations(rows, labels, points, budget, progress)
     # the dimension of the kernel of the other rows
     wanted = network.parametric_dimension - rows.rank + outputs * (len(alone) - len(kept))
-    forced = ForcedDirections(rows.reduced, rows.gauge, rows.labels[kept], rows.factors_at(kept), budget)
+    some, factors = rows.points.take(kept), rows.factors_at(kept)
+    forced = ForcedDirections(rows.reduced, rows.gauge, rows.labels[kept], some, factors, budget)
     if forced.dimension(wanted) == wanted:
         return _kernel_proof(rows, len(points), wanted, [], [])
     if dependent < network.upper_bound:  # fewer relations than kernel vectors
@@ -233,9 +234,7 @@ def _by_vectors(
         return None  # bad luck: rows were left out that others depend on, or the prime hides something
     numbers = sorted(order[number] for number in missing)
     vectors = kernel(rest, numbers, budget=budget, progress=progress)
-    proved = annihilates(network, vectors, cells, budget=budget, progress=progress) and annihilates(
-        network, vectors, labels, points, budget=budget, progress=progress
-    )
+    proved = annihilates(network, vectors, rows.labels[kept], rows.points.take(kept), budget=budget, progress=progress)
     columns = [free[i] for i in numbers]
     return _kernel_proof(rows, count, wanted - len(vectors), vectors, columns) if proved else None
 

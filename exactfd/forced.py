@@ -20,8 +20,8 @@ Sources: Grigsby, Lindsey, Rolnick, arXiv 2306.06179, section 4 (mechanisms); ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ from exactfd.budget import Budget
 from exactfd.gauge import Gauge
 from exactfd.jacobians import Factors, FloatArray, ModularNetwork, SignArray, masks_of
 from exactfd.linalg import modular
+from exactfd.patternrows import PatternRows
+from exactfd.points import Points
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
@@ -38,6 +40,7 @@ Counts = np.ndarray[Any, np.dtype[np.int64]]
 
 _STEP = 256  # directions eliminated between two looks at the budget
 _KEPT = 1 << 18  # random numbers that are drawn once
+_TIMES = 2  # as many relations as directions that they prove
 _SPARE = 4  # random combinations of the rows of a matrix beyond the rank that is wanted
 
 
@@ -48,17 +51,24 @@ class ForcedDirections:
     ----------
     reduced, gauge
         The network modulo a prime that divides no denominator of the points either, and its scaling directions.
-    labels, factors
-        Ternary tuples of the points, and the factors of the rows there (``ModularNetwork.factors``).
+    labels, points, factors
+        Ternary tuples, the points, and the factors of the rows there (``ModularNetwork.factors``).
     budget
         Whose limits raise ``BudgetExceeded``, here and later.
     """
 
     def __init__(
-        self, reduced: ModularNetwork, gauge: Gauge, labels: SignArray, factors: Factors, budget: Budget | None = None
+        self,
+        reduced: ModularNetwork,
+        gauge: Gauge,
+        labels: SignArray,
+        points: Points,
+        factors: Factors,
+        budget: Budget | None = None,
     ) -> None:
         self.prime, self._budget = reduced.prime, budget or Budget()
-        self._patterns, self._found = _Patterns(reduced, labels, factors), _Directions(reduced, gauge, self._budget)
+        self._patterns = _Patterns(reduced, labels, points, factors)
+        self._found = _Directions(reduced, gauge, self._budget)
         for layer in range(reduced.network.depth):
             _into(self._patterns, self._found, layer)
         for layer in range(reduced.network.depth - 1):
@@ -74,6 +84,9 @@ class ForcedDirections:
             for layer in range(self._patterns.network.depth - 1):
                 _before_a_line(self._patterns, self._found, layer)
             found = self._dimension(most)
+        if found < most:
+            dimension = partial(self._dimension, most)
+            found = _before_one_output(self._patterns, self._found, found, dimension, self._budget) or found
         return found
 
     def _dimension(self, most: int) -> int:
@@ -116,8 +129,8 @@ class _Patterns:
         Inputs ``m x (n + 1)`` and sensitivities ``m x n_d x n`` of each layer modulo the prime.
     """
 
-    def __init__(self, reduced: ModularNetwork, labels: SignArray, factors: Factors) -> None:
-        self.reduced, self.network = reduced, reduced.network
+    def __init__(self, reduced: ModularNetwork, labels: SignArray, points: Points, factors: Factors) -> None:
+        self.reduced, self.network, self.points = reduced, reduced.network, points
         self.outputs = self.network.output_dimension
         self.slopes, reached = factors
         self.reached = [table[:, :, 0] for table in reached]
@@ -296,6 +309,21 @@ class _Directions:
             table[:, self.row(layer, neuron)] = modular.reduce(values * factor, self.reduced.prime)
         self._parts.append(table)
 
+    def move_layer(self, layer: int, neurons: Indices, values: FloatArray) -> None:
+        """Directions (rows of values) of the weights into some hidden neurons before one output, each neuron times its
+        weight to that.
+        """
+        weights = modular.inverses(self.reduced.layers[layer + 1][0, neurons], self.reduced.prime)
+        table, size = self._zeros(len(values)), self.network.architecture[layer] + 1
+        for number, neuron in enumerate(neurons.tolist()):
+            part = values[:, number * size : (number + 1) * size] * weights[number]
+            table[:, self.row(layer, neuron)] = modular.reduce(part, self.reduced.prime)
+        self._parts.append(table)
+
+    def withdraw(self) -> None:
+        """Forget the last directions."""
+        self._parts.pop()
+
     def move_together(self, layer: int, neurons: Sequence[int], multiples: FloatArray) -> None:
         """The rows of some neurons move by the multiples (rows) of any vector."""
         width = self.network.architecture[layer] + 1
@@ -393,3 +421,37 @@ def _before_a_line(patterns: _Patterns, found: _Directions, layer: int) -> None:
         kernel = patterns.slope_kernel(layer, where, fmpz_mat(rows.tolist()).rank() if len(rows) else 0)
         if kernel is not None:
             found.move(found.column(layer, neuron), kernel)
+
+
+def _before_one_output(
+    patterns: _Patterns, found: _Directions, before: int, dimension: Callable[[], int], budget: Budget
+) -> int | None:
+    """The whole kernel of the weights into the last hidden neurons before one output; the dimension with it, if that is
+    more than ``before``.
+
+    The rows of these weights, each neuron divided by its weight to the output, are spanned by those of
+    :mod:`exactfd.patternrows`, modulo the prime too: it divides none of the factors. Where the ranks of both agree
+    modulo the prime, and few relations show that the latter have it over Q too, the kernel modulo the prime is the
+    reduction of one over Q that annihilates the former.
+    """
+    layer, prime = patterns.network.depth - 2, patterns.reduced.prime
+    if layer < 0 or patterns.outputs > 1:
+        return None
+    live, reached = patterns.live[layer], patterns.reached[layer]
+    neurons = np.flatnonzero(live.any(axis=0))
+    budget.check(bytes_needed=24 * len(live) * len(neurons) * reached.shape[1])
+    if not patterns.reduced.layers[-1][0, neurons].all():  # the prime divides one of them
+        return None
+    table = (live[:, neurons, None] * reached[:, None, :]).reshape(len(live), -1)
+    space = modular.RowSpace(table.shape[1], prime)
+    space.add(_combined(table, table.shape[1] + _SPARE, prime))
+    if len(space.free_columns) > _TIMES * len(live):  # long tables for few points
+        return None
+    found.move_layer(layer, neurons, space.kernel())
+    after = dimension()
+    if after > before:
+        rows = PatternRows(patterns.network, layer, patterns.active, live[:, neurons], patterns.points, prime, budget)
+        if len(rows) - space.rank < _TIMES * (after - before) and rows.has_rank(space.rank):
+            return after
+    found.withdraw()
+    return None

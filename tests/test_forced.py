@@ -34,9 +34,9 @@ def smooth(network: exactfd.Network, points) -> Points:
 def forced_dimension(network: exactfd.Network, points: Points, prime: int = PRIME) -> int:
     reduced = ModularNetwork.reduce(network, prime)
     labels = ternary_tuples(network, points)
-    return ForcedDirections(reduced, Gauge.of(network), labels, reduced.point_factors(labels, points)).dimension(
-        network.parametric_dimension
-    )
+    factors = reduced.point_factors(labels, points)
+    found = ForcedDirections(reduced, Gauge.of(network), labels, points, factors)
+    return found.dimension(network.parametric_dimension)
 
 
 def kernel_dimension(network: exactfd.Network, points: Points) -> int:
@@ -115,10 +115,19 @@ CASES = {
         one_by_one(([[1, 0], [1, "1/9"], [-1, 1]], ["1/7", "1/7", "1/7"]), ONES, points=GRID),
         "_before_a_line",
     ),
+    "weights into the last hidden neurons, few patterns of which occur": (
+        one_by_one(
+            ([[-2, -2], [2, 0]], ["1/7", "1/7"]),
+            ([[0, 1], [-2, 2], [-1, 1]], ["-5/7", 1, "-2/7"]),
+            ([[2, 1, -2]], ["1/7"]),
+            points=GRID,
+        ),
+        "_before_one_output",
+    ),
 }
 
 
-MECHANISMS = {"_into", "_out_of", "_mixings", "_before_a_line"}
+MECHANISMS = {"_into", "_out_of", "_mixings", "_before_a_line", "_before_one_output"}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -169,9 +178,9 @@ def test_a_budget_ends_it():
     reduced, labels = ModularNetwork.reduce(network, PRIME), ternary_tuples(network, points)
     factors = reduced.point_factors(labels, points)
     with pytest.raises(BudgetExceeded):
-        ForcedDirections(reduced, Gauge.of(network), labels, factors, Budget(time_limit=1e-9))
+        ForcedDirections(reduced, Gauge.of(network), labels, points, factors, Budget(time_limit=1e-9))
     spent = Budget()
-    found = ForcedDirections(reduced, Gauge.of(network), labels, factors, spent)
+    found = ForcedDirections(reduced, Gauge.of(network), labels, points, factors, spent)
     spent.time_limit = 1e-9
     for run in (lambda: found.dimension(network.parametric_dimension), lambda: found.missing(range(5))):
         with pytest.raises(BudgetExceeded):
