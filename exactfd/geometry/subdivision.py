@@ -142,16 +142,24 @@ class Subdivision:
 
     def run(self, progress: Progress = silent) -> None:
         """Cut by every neuron, layer by layer."""
-        done, total = 0, sum(self.network.widths)
-        for layer, width in enumerate(self.network.widths):
-            self._start_layer(layer)
-            for neuron in range(width):
-                self.cut(neuron)
-                done += 1
-                progress("neurons", done, total)
-                self._check_budget()
-            signs = self._all_signs()
-            self.history.record(width, [pair[0] for pair in signs], [pair[1] for pair in signs], self.tables)
+        for layer in range(len(self.network.widths)):
+            self.run_layer(layer, progress)
+        self.close()
+
+    def run_layer(self, layer: int, progress: Progress = silent) -> None:
+        """Cut by every neuron of one layer; layers come in order."""
+        width = self.network.widths[layer]
+        done, total = sum(self.network.widths[:layer]), sum(self.network.widths)
+        self._start_layer(layer)
+        for neuron in range(width):
+            self.cut(neuron)
+            progress("neurons", done + neuron + 1, total)
+            self._check_budget()
+        signs = self._all_signs()
+        self.history.record(width, [pair[0] for pair in signs], [pair[1] for pair in signs], self.tables)
+
+    def close(self) -> None:
+        """Keep of the cells what is needed when all neurons are done."""
         for table in self.tables:
             table.close()
 
