@@ -35,7 +35,7 @@ def merge(
             replay.cut(layer, neuron)
             done += 1
             progress("merged neurons", done, total)
-            whole.budget.check()
+            whole.check_budget()
         whole.history.record(whole.network.widths[layer], *replay.signs(step), whole.tables)
     replay.finish()
 

@@ -16,16 +16,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from exactfd.budget import Progress
+from exactfd.geometry import bits
 from exactfd.geometry.bits import BoolArray, Words
 from exactfd.geometry.subdivision import Subdivision
 from exactfd.geometry.tables import CellTable, Indices, LabelHistory, Lengths, Rows
 
+Weights = np.ndarray[Any, np.dtype[np.float64]]
 #: The cells of each dimension that a neuron cut (none of dimension 0), by layer and neuron.
 Cuts = dict[tuple[int, int], list[Indices]]
+
+_SAMPLE = 64  # neurons of a layer that tell how much work it will be
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,29 +116,40 @@ def closure(tables: Sequence[CellTable], top: Lengths) -> list[Lengths]:
     return numbers
 
 
-def groups(whole: Subdivision, count: int) -> list[Lengths]:
-    """The cells of the highest dimension in ``count`` groups of about as many cells, fewer where that cannot be.
+def groups(whole: Subdivision, layer: int, count: int) -> list[Lengths]:
+    """The cells of the highest dimension in ``count`` groups of about as much work in the layers from ``layer`` on;
+    fewer where that cannot be.
 
-    Groups are halved by the hyperplane (bent, of one neuron) that comes closest to it, so that few cells are common.
+    Groups are halved by the bent hyperplane of the neuron that comes closest to it, so that few cells are common.
     """
-    dimension, every = whole.dimension, np.arange(whole.tables[-1].count)
-    positive = whole.history.labels(dimension, every) > 0
-    return _dealt(positive, every, count)
+    every = np.arange(whole.tables[-1].count)
+    positive = whole.history.labels(whole.dimension, every) > 0
+    return _dealt(positive, _work(whole, layer), every, count)
 
 
-def _dealt(positive: BoolArray, cells: Lengths, count: int) -> list[Lengths]:
+def _work(whole: Subdivision, layer: int) -> Weights:
+    """Into how many parts about the next layer cuts each cell, as floats and some of its neurons tell."""
+    width, dimension = whole.network.widths[layer], whole.dimension
+    seen = min(width, _SAMPLE)
+    positive, negative = whole.generators.guessed_signs(layer, seen)
+    for table in whole.tables[1:]:
+        positive, negative = table.union(positive), table.union(negative)
+    cut = bits.unpack((positive & negative)[None, :], seen).sum(axis=1) * (width / seen)
+    work: Weights = (1.0 + cut / dimension) ** dimension
+    return work
+
+
+def _dealt(positive: BoolArray, work: Weights, cells: Lengths, count: int) -> list[Lengths]:
     if count == 1 or len(cells) < 2:
         return [cells]
-    above = positive[cells].sum(axis=0)
+    labels = positive[cells]
+    above, total = work[cells] @ labels, work[cells].sum()
     less = count // 2
-    wanted = len(cells) * less / count
     # either side may be the smaller one
-    off = np.minimum(np.abs(above - wanted), np.abs(len(cells) - above - wanted))
-    off[(above == 0) | (above == len(cells))] = np.inf
+    off = np.minimum(np.abs(above - total * less / count), np.abs(total - above - total * less / count))
+    off[labels.all(axis=0) | ~labels.any(axis=0)] = np.inf
     if not np.isfinite(off).any():
         return [cells]
     neuron = int(off.argmin())
-    side = positive[cells, neuron]
-    if abs(above[neuron] - wanted) > abs(len(cells) - above[neuron] - wanted):
-        side = ~side
-    return [*_dealt(positive, cells[side], less), *_dealt(positive, cells[~side], count - less)]
+    side = labels[:, neuron] if 2 * above[neuron] <= total else ~labels[:, neuron]
+    return [*_dealt(positive, work, cells[side], less), *_dealt(positive, work, cells[~side], count - less)]

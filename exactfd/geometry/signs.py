@@ -299,6 +299,15 @@ class GeneratorTable:
         part.exact_evaluations = 0
         return part
 
+    def guessed_signs(self, layer: int, most: int) -> tuple[Words, Words]:
+        """What floats say of the first neurons of the next layer, one word at most: for estimates, not for deciding."""
+        matrix = self.network.float_layer(layer)[0][: min(most, bits.WORD)]
+        values = np.maximum(self._values[: self.count], 0.0)
+        values[:, :-1] *= bits.unpack(self.positive[:, : self.count], self._width)
+        with np.errstate(all="ignore"):
+            guess = values @ matrix.T
+        return bits.pack(guess > 0.0)[0], bits.pack(guess < 0.0)[0]
+
     def note_made(self, layer: int, neuron: int, first: int) -> None:
         """The generators from ``first`` on are zeros of a neuron, until this is called again."""
         self._made.append((first, layer, neuron))

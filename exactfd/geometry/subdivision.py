@@ -140,6 +140,11 @@ class Subdivision:
         """Number of cells now, those at infinity left out."""
         return sum(table.finite_count for table in self.tables)
 
+    @property
+    def f_vector(self) -> tuple[int, ...]:
+        """Number of cells of each dimension of ``R^{n_0}`` now."""
+        return (0,) * self.network.lineality + tuple(table.finite_count for table in self.tables)
+
     def run(self, progress: Progress = silent) -> None:
         """Cut by every neuron, layer by layer."""
         for layer in range(len(self.network.widths)):
@@ -154,7 +159,7 @@ class Subdivision:
         for neuron in range(width):
             self.cut(neuron)
             progress("neurons", done + neuron + 1, total)
-            self._check_budget()
+            self.check_budget()
         signs = self._all_signs()
         self.history.record(width, [pair[0] for pair in signs], [pair[1] for pair in signs], self.tables)
 
@@ -163,12 +168,12 @@ class Subdivision:
         for table in self.tables:
             table.close()
 
-    def _check_budget(self) -> None:
+    def check_budget(self) -> None:
         """Raise ``BudgetExceeded`` with the f-vector so far, which further neurons can only raise."""
         try:
             self.budget.check(cells=0 if self.budget.max_cells is None else self.cells)
         except BudgetExceeded as error:
-            error.partial = (0,) * self.network.lineality + tuple(table.finite_count for table in self.tables)
+            error.partial = self.f_vector
             raise
 
     # ------------------------------------------------------------------ layers
@@ -177,7 +182,7 @@ class Subdivision:
         self.generators.start_layer(layer)
         for table in self.tables:
             table.restart_origins()
-        self._check_budget()
+        self.check_budget()
         self.generators.start_cells(self.tables)
 
     def _signs(self, k: int, word: int) -> tuple[Words, Words]:
@@ -194,7 +199,7 @@ class Subdivision:
                 table.positive, table.negative = (table.union(b, np.empty(room, dtype=np.uint64)) for b in below)
                 count = table.count
                 self._waiting[k].collect(table.positive[:count] & table.negative[:count])
-            self._check_budget()
+            self.check_budget()
 
     def _all_signs(self) -> list[tuple[Words, Words]]:
         """Signs of all cells for all neurons of the layer, which have cut: a cell has those of its facets."""
@@ -262,7 +267,7 @@ class Subdivision:
             sizes = [_counts(positive, begin), _counts(negative, begin), zero_rows[1]]
             rows[k] = np.concatenate(parts), np.concatenate(sizes)
             zero_rows = following
-            self._check_budget()  # nothing is entered yet
+            self.check_budget()  # nothing is entered yet
         rows[1] = zero_rows
         return rows
 

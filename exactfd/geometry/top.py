@@ -78,6 +78,7 @@ def top_cells(
     algorithm: TopAlgorithm = "auto",
     budget: Budget | None = None,
     progress: Progress = silent,
+    processes: int = 1,
 ) -> TopLabels:
     """All ``n_0``-dimensional cells of the canonical polyhedral complex, for every parameter.
 
@@ -119,7 +120,9 @@ def top_cells(
             simple = False
         engine = "complex" if homogeneous.rank <= _FALLBACK else "splitting"
     if engine == "complex":
-        labels = canonical_complex(network, budget=limits, progress=progress).labels(network.input_dimension)
+        labels = canonical_complex(network, budget=limits, progress=progress, processes=processes).labels(
+            network.input_dimension
+        )
         return TopLabels(_sorted(labels), "complex", simple=simple)
     try:
         return TopLabels(split_cells(network, budget=limits, progress=progress).labels, "splitting", simple=simple)
