@@ -100,6 +100,10 @@ class Crew:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._processes)
+
     def close(self) -> None:
         """End all of them."""
         for process in self._processes:

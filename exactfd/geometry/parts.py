@@ -22,7 +22,7 @@ import numpy as np
 
 from exactfd.budget import Progress
 from exactfd.geometry import bits
-from exactfd.geometry.bits import BoolArray, Words
+from exactfd.geometry.bits import BoolArray, SignArray, Words
 from exactfd.geometry.subdivision import Subdivision
 from exactfd.geometry.tables import CellTable, Indices, LabelHistory, Lengths, Rows
 
@@ -82,13 +82,12 @@ class Part(Subdivision):
         self.cuts: Cuts = {}
         self._place = -1, -1
 
-    def run_rest(self, first: int, progress: Progress) -> PartResult:
+    def run_rest(self, first: int, progress: Progress) -> None:
         """Cut by the neurons of the layers from ``first`` on."""
         for layer in range(first, len(self.network.widths)):
             self._place = layer, -1
             self.run_layer(layer, progress)
             self.counts.append([table.count for table in self.tables])
-        return self._result()
 
     def cut(self, neuron: int) -> None:
         """As there."""
@@ -99,7 +98,19 @@ class Part(Subdivision):
         self.cuts[self._place] = [cells.astype(np.int32) for cells in mixed]
         return super()._store(word, bit, mixed, rows)
 
-    def _result(self) -> PartResult:
+    def top_labels(self) -> tuple[Lengths, SignArray]:
+        """Of its cells of the highest dimension when all neurons are done, those at infinity left out: the number of
+        the cell of the whole that each is in, and its labels in the layers since.
+        """
+        top = self.dimension
+        cells = np.flatnonzero(self.tables[top].finite[: self.tables[top].count])
+        labels = self.history.labels(top, cells)
+        for stage in reversed(self.history.stages):
+            cells = stage.origin[top][cells]
+        return self.numbers[top][cells], labels
+
+    def result(self) -> PartResult:
+        """All that the whole needs when all neurons are done."""
         generators, start = self.generators, self.counts[0][0]
         signs = [list(zip(stage.positive, stage.negative, strict=True)) for stage in self.history.stages]
         rows = [table.all_rows() for table in self.tables]

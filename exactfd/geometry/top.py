@@ -15,7 +15,9 @@ from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.homogeneous import HomogeneousNetwork, homogenise
 from exactfd.geometry.skeleton import NotSimple, Skeleton
 from exactfd.geometry.splitting import split_cells
+from exactfd.geometry.workers import is_worth, top_labels
 from exactfd.network import Network
+from exactfd.processes import check_count
 
 Engine = Literal["complex", "skeleton", "splitting"]
 TopAlgorithm = Literal["auto", "complex", "skeleton", "splitting"]
@@ -109,6 +111,7 @@ def top_cells(
     """
     if algorithm not in ("auto", "complex", "skeleton", "splitting"):
         raise InputError(f"algorithm: expected auto, complex, skeleton or splitting, found {algorithm!r}")
+    check_count(processes)
     limits = budget or Budget()
     simple: bool | None = None
     homogeneous = homogenise(network)
@@ -119,6 +122,9 @@ def top_cells(
         except NotSimple:
             simple = False
         engine = "complex" if homogeneous.rank <= _FALLBACK else "splitting"
+    if engine == "complex" and limits.max_cells is None and is_worth(homogeneous, processes):
+        labels = top_labels(homogeneous, limits, progress, processes)
+        return TopLabels(_sorted(labels), "complex", simple=simple)
     if engine == "complex":
         labels = canonical_complex(network, budget=limits, progress=progress, processes=processes).labels(
             network.input_dimension

@@ -7,14 +7,18 @@ goes on with its part, and this process puts the parts together. The result is t
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from math import comb
 from typing import Any
 
+import numpy as np
+
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import BudgetExceeded, InternalError
+from exactfd.geometry.bits import SignArray
 from exactfd.geometry.homogeneous import HomogeneousNetwork
 from exactfd.geometry.merging import merge
-from exactfd.geometry.parts import Part, PartResult, closure, groups
+from exactfd.geometry.parts import Part, closure, groups
 from exactfd.geometry.start import Walls
 from exactfd.geometry.subdivision import Subdivision
 from exactfd.geometry.tables import Lengths
@@ -35,50 +39,71 @@ def subdivide(
     progress: Progress = silent,
     processes: int = 1,
 ) -> Subdivision:
-    """The finished subdivision. One process works where more would not help: few cells are expected, or there is one
-    layer only.
+    """The finished subdivision. One process works where more would not help.
 
     Raises ``BudgetExceeded`` with the f-vector so far, and ``EngineError`` where another process fails.
     """
     whole = Subdivision(network, walls, budget)
-    expected = comb(sum(network.widths), network.rank) << network.rank
-    if processes == 1 or len(network.widths) < 2 or expected < WORTH:
+    if not is_worth(network, processes):
         whole.run(progress)
         return whole
     with Crew(processes - 1) as crew:
-        together = _Together(whole, crew, progress)
-        for place in range(processes - 1):
-            crew.begin(place, _begin, network, walls, together.budget.for_others(), DEALT * processes)
-        try:
-            first, begun, parts = together.run(DEALT * processes, processes)
-        except BudgetExceeded as error:
-            error.partial = together.at_least(error.partial)
-            raise
+        first, begun, parts = _Together(whole, walls, crew, progress).run(Part.result)
     whole.budget = budget
     merge(whole, first, begun, parts, progress)
     return whole
 
 
-class _Together:
-    """The work of this process beside others."""
+def top_labels(network: HomogeneousNetwork, budget: Budget, progress: Progress, processes: int) -> SignArray:
+    """Ternary tuples of the cells of the highest dimension, in no special order, by several processes.
 
-    def __init__(self, whole: Subdivision, crew: Crew, progress: Progress) -> None:
+    Nothing else is put together, so a limit on the cells of all dimensions cannot be heeded. Raises as there.
+    """
+    whole = Subdivision(network, None, budget)
+    with Crew(processes - 1) as crew:
+        _, _, found = _Together(whole, None, crew, progress).run(Part.top_labels)
+    before = whole.history.labels(whole.dimension, np.arange(whole.tables[-1].count))
+    return np.concatenate([np.concatenate([before[cells], labels], axis=1) for cells, labels in found])
+
+
+def is_worth(network: HomogeneousNetwork, processes: int) -> bool:
+    """Whether more than one process is to work."""
+    neurons, rank = sum(network.widths), network.rank
+    return processes > 1 and len(network.widths) > 1 and comb(neurons, rank) << rank >= WORTH
+
+
+class _Together:
+    """The work of this process beside others, which have begun when this is made."""
+
+    def __init__(self, whole: Subdivision, walls: Walls | None, crew: Crew, progress: Progress) -> None:
         self.whole, self.crew, self.progress = whole, crew, progress
         self.budget = whole.budget = SharedBudget(whole.budget, crew)
         self.part: Part | None = None
         self.found: dict[int, Any] = {}
+        self.processes = 1 + len(crew)
+        self.least = DEALT * self.processes
+        for place in range(len(crew)):
+            crew.begin(place, _begin, whole.network, walls, self.budget.for_others(), self.least)
 
-    def run(self, least: int, processes: int) -> tuple[int, list[list[Lengths]], list[PartResult]]:
-        """The layer from which on there are parts, the cells that each begins with, and what became of them."""
+    def run(self, finish: Callable[[Part], Any]) -> tuple[int, list[list[Lengths]], list[Any]]:
+        """The layer from which on there are parts, the cells that each begins with, and what it comes to in the end."""
+        try:
+            return self._run(finish)
+        except BudgetExceeded as error:
+            error.partial = self.at_least(error.partial)
+            raise
+
+    def _run(self, finish: Callable[[Part], Any]) -> tuple[int, list[list[Lengths]], list[Any]]:
         whole = self.whole
-        first = _run_first(whole, least, self._watch)
-        dealt = groups(whole, first, processes)
+        first = _run_first(whole, self.least, self._watch)
+        dealt = groups(whole, first, self.processes)
         counts = [table.count for table in whole.tables]
         for place, cells in enumerate(dealt[1:]):
-            self.crew.begin(place, _go_on, cells, counts)
+            self.crew.begin(place, _go_on, cells, counts, finish)
         self.part = Part(whole, dealt[0])
         begun = [self.part.numbers, *(closure(whole.tables, cells) for cells in dealt[1:])]
-        own = self.part.run_rest(first, self._watch)
+        self.part.run_rest(first, self._watch)
+        own = finish(self.part)
         while len(self.found) < len(dealt) - 1:
             self.progress("parts", 1 + len(self.found), len(dealt))
             self._listen(_PAUSE)
@@ -126,7 +151,7 @@ def _begin(
     _begun[:] = [(whole, _run_first(whole, least, silent))]
 
 
-def _go_on(report: Report, cells: Lengths, counts: list[int]) -> PartResult:
+def _go_on(report: Report, cells: Lengths, counts: list[int], finish: Callable[[Part], Any]) -> Any:
     """One part, told by its cells of the highest dimension; reports its f-vector now and then."""
     ((whole, first),) = _begun
     if counts != [table.count for table in whole.tables]:
@@ -139,4 +164,5 @@ def _go_on(report: Report, cells: Lengths, counts: list[int]) -> PartResult:
             report(part.f_vector)
             due = time.monotonic() + _PAUSE
 
-    return part.run_rest(first, tell)
+    part.run_rest(first, tell)
+    return finish(part)
