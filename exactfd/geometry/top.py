@@ -131,7 +131,8 @@ def top_cells(
         )
         return TopLabels(_sorted(labels), "complex", simple=simple)
     try:
-        return TopLabels(split_cells(network, budget=limits, progress=progress).labels, "splitting", simple=simple)
+        found = split_cells(network, budget=limits, progress=progress, processes=processes)
+        return TopLabels(found.labels, "splitting", simple=simple)
     except BudgetExceeded as error:
         error.partial = TopLabels(error.partial.labels, "splitting", complete=False, simple=simple)
         raise
