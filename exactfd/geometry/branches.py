@@ -144,7 +144,8 @@ def _below(report: Report, limits: dict[str, Any], node: Node) -> tuple[list[_Pl
     (walk,), cells = _walk, []
     try:
         for leaf in walk.leaves(Budget(**limits), node, walk.total, []):
-            cells.append((leaf.labels, leaf.point.numerators, leaf.point.denominator))
+            point = leaf.point
+            cells.append((leaf.labels, point.numerators, point.denominator))
     except BudgetExceeded as error:
         return cells, str(error)
     return cells, None

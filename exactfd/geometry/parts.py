@@ -30,7 +30,8 @@ Weights = np.ndarray[Any, np.dtype[np.float64]]
 #: The cells of each dimension that a neuron cut (none of dimension 0), by layer and neuron.
 Cuts = dict[tuple[int, int], list[Indices]]
 
-_SAMPLE = 64  # neurons of a layer that tell how much work it will be
+_SAMPLE = 64  # neurons that tell how to halve a group, and neurons that tell how much work the next layer will be
+_BLOCK = 1 << 14  # cells of which the labels are looked at together
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +75,9 @@ class Part(Subdivision):
         for number, cells in zip(renumbered, self.numbers, strict=True):
             number[cells] = np.arange(len(cells), dtype=np.int32)
         below = [renumbered[0], *renumbered]  # dimension 0 has no facets
-        self.tables = [table.part(*pair) for table, *pair in zip(whole.tables, self.numbers, below, strict=False)]
+        self.tables = [
+            table.part(cells, number) for table, cells, number in zip(whole.tables, self.numbers, below, strict=False)
+        ]
         self.generators = whole.generators.part(self.numbers[0])
         self.history = LabelHistory()
         self._waiting = [type(waiting)() for waiting in whole._waiting]
@@ -88,6 +91,8 @@ class Part(Subdivision):
             self._place = layer, -1
             self.run_layer(layer, progress)
             self.counts.append([table.count for table in self.tables])
+        self.generators.close()
+        self.close()
 
     def cut(self, neuron: int) -> None:
         """As there."""
@@ -104,17 +109,17 @@ class Part(Subdivision):
         """
         top = self.dimension
         cells = np.flatnonzero(self.tables[top].finite[: self.tables[top].count])
-        labels = self.history.labels(top, cells)
+        within: Indices = cells.astype(np.int32)
         for stage in reversed(self.history.stages):
-            cells = stage.origin[top][cells]
-        return self.numbers[top][cells], labels
+            within = stage.origin[top].take(within)
+        return self.numbers[top][within], self.history.labels(top, cells)
 
     def result(self) -> PartResult:
         """All that the whole needs when all neurons are done."""
-        generators, start = self.generators, self.counts[0][0]
+        start = self.counts[0][0]
         signs = [list(zip(stage.positive, stage.negative, strict=True)) for stage in self.history.stages]
         rows = [table.all_rows() for table in self.tables]
-        return PartResult(self.counts, self.cuts, signs, rows, generators._parents[start : generators.count])
+        return PartResult(self.counts, self.cuts, signs, rows, self.generators.ancestry()[start:])
 
 
 def closure(tables: Sequence[CellTable], top: Lengths) -> list[Lengths]:
@@ -134,8 +139,18 @@ def groups(whole: Subdivision, layer: int, count: int) -> list[Lengths]:
     Groups are halved by the bent hyperplane of the neuron that comes closest to it, so that few cells are common.
     """
     every = np.arange(whole.tables[-1].count)
-    positive = whole.history.labels(whole.dimension, every) > 0
-    return _dealt(positive, _work(whole, layer), every, count)
+    if whole.dimension == 0:
+        return [every]
+    return _dealt(_some_labels(whole), _work(whole, layer), every, count)
+
+
+def _some_labels(whole: Subdivision) -> BoolArray:
+    """Where some of the neurons so far are positive, one row a neuron."""
+    count, rows = whole.tables[-1].count, []
+    for start in range(0, count, _BLOCK):
+        labels = whole.history.labels(whole.dimension, np.arange(start, min(start + _BLOCK, count)))
+        rows.append(labels[:, :: -(-labels.shape[1] // _SAMPLE)].T > 0)
+    return np.concatenate(rows, axis=1)
 
 
 def _work(whole: Subdivision, layer: int) -> Weights:
@@ -153,14 +168,14 @@ def _work(whole: Subdivision, layer: int) -> Weights:
 def _dealt(positive: BoolArray, work: Weights, cells: Lengths, count: int) -> list[Lengths]:
     if count == 1 or len(cells) < 2:
         return [cells]
-    labels = positive[cells]
-    above, total = work[cells] @ labels, work[cells].sum()
+    labels = positive[:, cells]
+    above, total = np.array([work[cells[side]].sum() for side in labels]), work[cells].sum()
     less = count // 2
     # either side may be the smaller one
     off = np.minimum(np.abs(above - total * less / count), np.abs(total - above - total * less / count))
-    off[labels.all(axis=0) | ~labels.any(axis=0)] = np.inf
+    off[labels.all(axis=1) | ~labels.any(axis=1)] = np.inf
     if not np.isfinite(off).any():
         return [cells]
     neuron = int(off.argmin())
-    side = labels[:, neuron] if 2 * above[neuron] <= total else ~labels[:, neuron]
+    side = labels[neuron] if 2 * above[neuron] <= total else ~labels[neuron]
     return [*_dealt(positive, work, cells[side], less), *_dealt(positive, work, cells[~side], count - less)]

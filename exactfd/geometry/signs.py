@@ -31,7 +31,7 @@ from exactfd import compiled
 from exactfd.geometry import bits
 from exactfd.geometry.bits import Words
 from exactfd.geometry.homogeneous import HomogeneousNetwork, rounded, scaled
-from exactfd.geometry.tables import CellTable
+from exactfd.geometry.tables import CellTable, Indices
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
@@ -308,11 +308,15 @@ class GeneratorTable:
             guess = values @ matrix.T
         return bits.pack(guess > 0.0)[0], bits.pack(guess < 0.0)[0]
 
+    def ancestry(self) -> Indices:
+        """The two ends of the edge on which each generator was made; -1 for those that were there before."""
+        return self._parents[: self.count]
+
     def note_made(self, layer: int, neuron: int, first: int) -> None:
         """The generators from ``first`` on are zeros of a neuron, until this is called again."""
         self._made.append((first, layer, neuron))
 
-    def replace(self, parents: IntArray, finite: BoolArray) -> None:
+    def replace(self, parents: Indices, finite: BoolArray) -> None:
         """All generators, when all neurons are done: the new ones of :meth:`note_made` have ``parents``."""
         parents[: self.count] = self._parents[: self.count]
         self._parents, self.finite, self.count = parents, finite, len(parents)

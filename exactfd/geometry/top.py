@@ -92,9 +92,15 @@ def top_cells(
         little memory. ``"auto"``: by the dimension and the expected number of vertices.
     budget, progress
         Limits, and a callback ``progress(stage, done, total)``.
+    processes
+        How many may share the work, with the same cells in the same order: the whole complex is subdivided in parts,
+        of which the top cells alone are put together, and the splitting tree is walked branch by branch. Vertices and
+        edges are found by one. See :func:`exactfd.canonical_complex` and :func:`exactfd.split_cells`.
 
     Raises
     ------
+    EngineError
+        where another process does not start, is killed or runs out of memory.
     BudgetExceeded
         with ``partial`` the :class:`TopLabels` found so far where the engine has whole cells by then, else None.
 
