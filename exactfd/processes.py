@@ -30,6 +30,8 @@ from exactfd.errors import BudgetExceeded, EngineError, InputError, InternalErro
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 _PROGRAM = (
+    "import signal\n"
+    "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     "import json, sys\n"
     "sys.path[:] = json.loads(sys.argv[1])\n"
     "from exactfd.processes import serve\n"
@@ -193,7 +195,6 @@ class SharedBudget(Budget):
 
 def serve(descriptor: int) -> None:
     """What another process does: one task after the other, until this end of the line is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(descriptor)
     tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, tasks), daemon=True).start()

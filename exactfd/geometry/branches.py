@@ -85,7 +85,7 @@ class _Handout:
             for number in range(len(self.nodes)):
                 while True:
                     self._hand_out(number + _AHEAD * len(self.crew))
-                    if number in self._found and number not in self._busy.values():
+                    if number in self._found:
                         break
                     self._listen(_PAUSE)
                     self.budget.check()

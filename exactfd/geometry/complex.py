@@ -61,8 +61,8 @@ def canonical_complex(
         Called after every neuron.
     processes
         How many may share the work (this one and others beside it, one BLAS thread each); the result is the same in
-        every number. They hold parts of the complex twice for a while. Where they cannot help, one works: fewer than
-        about a million cells are expected, or there is one ReLU layer only.
+        every number. They hold parts of the complex twice for a while. Where they do not help, one works: fewer than
+        about a million cells are expected, there is one ReLU layer only, or its rank is above 3.
 
     Raises
     ------

@@ -302,9 +302,9 @@ class GeneratorTable:
     def guessed_signs(self, layer: int, most: int) -> tuple[Words, Words]:
         """What floats say of the first neurons of the next layer, one word at most: for estimates, not for deciding."""
         matrix = self.network.float_layer(layer)[0][: min(most, bits.WORD)]
-        values = np.maximum(self._values[: self.count], 0.0)
-        values[:, :-1] *= bits.unpack(self.positive[:, : self.count], self._width)
         with np.errstate(all="ignore"):
+            values = np.maximum(self._values[: self.count], 0.0)
+            values[:, :-1] *= bits.unpack(self.positive[:, : self.count], self._width)
             guess = values @ matrix.T
         return bits.pack(guess > 0.0)[0], bits.pack(guess < 0.0)[0]
 

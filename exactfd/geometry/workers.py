@@ -26,6 +26,8 @@ from exactfd.processes import Crew, Report, SharedBudget
 
 #: Least expected number of cells (as if all neurons were hyperplanes in general position) for a second process.
 WORTH = 1 << 20
+#: Up to this dimension parts are put together in less time than they take to find.
+MERGED = 3
 #: Cells of the highest dimension, for each process, from which on they are dealt out.
 DEALT = 32
 
@@ -44,7 +46,7 @@ def subdivide(
     Raises ``BudgetExceeded`` with the f-vector so far, and ``EngineError`` where another process fails.
     """
     whole = Subdivision(network, walls, budget)
-    if not is_worth(network, processes):
+    if network.rank > MERGED or not is_worth(network, processes):
         whole.run(progress)
         return whole
     with Crew(processes - 1) as crew:
@@ -101,6 +103,7 @@ class _Together:
         for place, cells in enumerate(dealt[1:]):
             self.crew.begin(place, _go_on, cells, counts, finish)
         self.part = Part(whole, dealt[0])
+        whole.generators.close()
         begun = [self.part.numbers, *(closure(whole.tables, cells) for cells in dealt[1:])]
         self.part.run_rest(first, self._watch)
         own = finish(self.part)
@@ -157,6 +160,7 @@ def _go_on(report: Report, cells: Lengths, counts: list[int], finish: Callable[[
     if counts != [table.count for table in whole.tables]:
         raise InternalError("two processes find different complexes")
     part, due = Part(whole, cells), time.monotonic()
+    whole.generators.close()
 
     def tell(stage: str, done: int, total: int | None) -> None:
         nonlocal due

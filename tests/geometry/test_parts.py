@@ -141,6 +141,7 @@ def test_any_complex_in_parts(network, count):
 def eager(monkeypatch):
     """Processes are worth while always."""
     monkeypatch.setattr(workers, "WORTH", 0)
+    monkeypatch.setattr(workers, "MERGED", 9)
     monkeypatch.setattr(workers, "DEALT", 2)
     monkeypatch.setattr(branches, "WORTH", 0)
     monkeypatch.setattr(branches, "BRANCHES", 4)
@@ -148,7 +149,7 @@ def eager(monkeypatch):
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_processes_find_the_complex_of_one(eager, count):
-    for network, box in [(gaussian((2, 9, 8, 1), 5), None), (gaussian((3, 6, 5, 1), 1), (-1, 1))]:
+    for network, box in [(gaussian((2, 9, 8, 1), 5), None), (gaussian((3, 6, 5, 1), 1), (-1, 1)), (gaussian((4, 5, 4, 1), 1), None)]:
         one, several = (exactfd.canonical_complex(network, box=box, processes=n) for n in (1, count))
         assert one.to_dict() == several.to_dict()
         assert one.vertices() == several.vertices()
