@@ -99,9 +99,8 @@ class Part(Subdivision):
         self._place = self._place[0], neuron
         super().cut(neuron)
 
-    def _store(self, word: int, bit: np.uint64, mixed: list[Lengths], rows: list[Rows]) -> Indices:
+    def _note_cut(self, mixed: list[Lengths]) -> None:
         self.cuts[self._place] = [cells.astype(np.int32) for cells in mixed]
-        return super()._store(word, bit, mixed, rows)
 
     def top_labels(self) -> tuple[Lengths, SignArray]:
         """Of its cells of the highest dimension when all neurons are done, those at infinity left out: the number of

@@ -235,10 +235,14 @@ class Subdivision:
         places = [waiting.hits(bit) for waiting in self._waiting]
         if self.dimension and len(places[-1]):  # a cell of which a face is mixed is mixed
             mixed = [waiting.cells[at].astype(np.intp) for waiting, at in zip(self._waiting, places, strict=True)]
+            self._note_cut(mixed)
             rows = self._split(word, bit, mixed)
             ends = self._store(word, bit, mixed, rows)
             self.generators.add(ends, neuron, mixed[1], mixed[min(2, self.dimension)])
             self._update_signs(word, mixed, places, rows)
+
+    def _note_cut(self, mixed: list[Lengths]) -> None:
+        """The present neuron cuts these cells, by dimension; here nobody needs to remember."""
 
     def _split(self, word: int, bit: np.uint64, mixed: list[Lengths]) -> list[Rows]:
         """Facets of ``c+``, of ``c-`` (for all mixed ``c`` of one dimension), then of the ``c0`` of one more; entry

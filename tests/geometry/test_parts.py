@@ -52,14 +52,11 @@ def in_parts(network, count, first, walls=None):
     subdivision = Subdivision(homogenise(network, quotient=walls is None), walls, Budget())
     for layer in range(first):
         subdivision.run_layer(layer)
-    begun, results = [], []
-    dealt = groups(subdivision, first, count)
-    assert sorted(np.concatenate(dealt).tolist()) == list(range(subdivision.tables[-1].count))
-    for cells in dealt:
-        part = Part(subdivision, cells)
+    parts = [Part(subdivision, cells) for cells in dealt]
+    subdivision.generators.close()  # its floats are not needed any more, its exact coordinates are
+    for part in parts:
         part.run_rest(first, lambda *_: None)
-        begun.append(closure(subdivision.tables, cells))
-        results.append(part.result())
+    begun, results = [closure(subdivision.tables, cells) for cells in dealt], [part.result() for part in parts]
     merge(subdivision, first, begun, results)
     return finished(subdivision), len(dealt)
 
@@ -149,7 +146,11 @@ def eager(monkeypatch):
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_processes_find_the_complex_of_one(eager, count):
-    for network, box in [(gaussian((2, 9, 8, 1), 5), None), (gaussian((3, 6, 5, 1), 1), (-1, 1)), (gaussian((4, 5, 4, 1), 1), None)]:
+    for network, box in [
+        (gaussian((2, 9, 8, 1), 5), None),
+        (gaussian((3, 6, 5, 1), 1), (-1, 1)),
+        (gaussian((4, 5, 4, 1), 1), None),
+    ]:
         one, several = (exactfd.canonical_complex(network, box=box, processes=n) for n in (1, count))
         assert one.to_dict() == several.to_dict()
         assert one.vertices() == several.vertices()
