@@ -52,6 +52,8 @@ def in_parts(network, count, first, walls=None):
     subdivision = Subdivision(homogenise(network, quotient=walls is None), walls, Budget())
     for layer in range(first):
         subdivision.run_layer(layer)
+    dealt = groups(subdivision, first, count)
+    assert sorted(np.concatenate(dealt).tolist()) == list(range(subdivision.tables[-1].count))
     parts = [Part(subdivision, cells) for cells in dealt]
     subdivision.generators.close()  # its floats are not needed any more, its exact coordinates are
     for part in parts:
