@@ -129,7 +129,7 @@ class _Together:
         parts = [self.part.f_vector, *(found for found in self.crew.reports if found is not None)]
         bounds = [max(column) for column in zip(*parts, strict=True)]
         bounds[-1] = sum(found[-1] for found in parts)  # cells of the highest dimension are in one part only
-        return tuple(map(max, bounds, partial or bounds))
+        return tuple(map(max, bounds, partial or bounds, self.whole.f_vector))
 
 
 def _run_first(whole: Subdivision, least: int, progress: Progress) -> int:
