@@ -99,7 +99,7 @@ class Part(Subdivision):
         self._place = self._place[0], neuron
         super().cut(neuron)
 
-    def _note_cut(self, mixed: list[Lengths]) -> None:
+    def _note_cut(self, mixed: Sequence[Indices | Lengths]) -> None:
         self.cuts[self._place] = [cells.astype(np.int32) for cells in mixed]
 
     def top_labels(self) -> tuple[Lengths, SignArray]:

@@ -24,6 +24,7 @@ arrays, with the same results, so that the loops may take over at any neuron.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -241,7 +242,7 @@ class Subdivision:
             self.generators.add(ends, neuron, mixed[1], mixed[min(2, self.dimension)])
             self._update_signs(word, mixed, places, rows)
 
-    def _note_cut(self, mixed: list[Lengths]) -> None:
+    def _note_cut(self, mixed: Sequence[Indices | Lengths]) -> None:
         """The present neuron cuts these cells, by dimension; here nobody needs to remember."""
 
     def _split(self, word: int, bit: np.uint64, mixed: list[Lengths]) -> list[Rows]:
@@ -361,12 +362,13 @@ class Subdivision:
                 return
         if not top:
             return
+        self._note_cut([waiting.found[:count] for waiting, count in zip(lists, m, strict=False)])
         for k, table in enumerate(tables):
             table.reserve(table.count + m[k] + m[k + 1])
             lists[k].reserve(lists[k].count + m[k] + m[k + 1])
         for k in range(top, 1, -1):
             self._split_by_loops(k, word, bit, m)
-            self._check_budget()  # nothing is entered yet
+            self.check_budget()  # nothing is entered yet
         self._enter_edges(neuron, word, bit, m)
         for k in range(2, top + 1):
             self._enter_rows(k, word, m)

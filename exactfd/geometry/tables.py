@@ -155,16 +155,16 @@ class CellTable:
         if self.dimension == 1:
             return self.ends[: self.count].reshape(-1), np.full(self.count, 2, dtype=np.int32)
         self.pack()
-        return self._flat[: self._used], self._sizes[: self.count]
+        return self.flat[: self.used], self.sizes[: self.count]
 
     def replace_rows(self, flat: Indices, sizes: Indices) -> None:
         """Other facets for all cells."""
         if self.dimension == 1:
             self.ends = flat.reshape(-1, 2)
             return
-        self._flat, self._sizes = flat, sizes
-        self._starts = np.cumsum(sizes, dtype=np.int64) - sizes
-        self._used, self._stale = len(flat), 0
+        self.flat, self.sizes = flat, sizes
+        self.starts = np.cumsum(sizes, dtype=np.int64) - sizes
+        self.used, self.stale = len(flat), 0
 
     # ------------------------------------------------------------------ growth
 
