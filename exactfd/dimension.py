@@ -140,6 +140,7 @@ def functional_dimension(
     algorithm: TopAlgorithm = "auto",
     budget: Budget | None = None,
     progress: Progress = silent,
+    processes: int = 1,
 ) -> DimensionResult:
     """Exact functional dimension of the parameter of ``network``.
 
@@ -149,7 +150,8 @@ def functional_dimension(
     see :func:`exactfd.top_cells`), their rows are stacked modulo a prime, and a deficit is proved by kernel vectors
     that every cell annihilates.
 
-    A budget that runs out is no error: the result then holds the bounds proved so far and says which ``limit`` it was.
+    ``processes`` share the enumeration. A budget that runs out is no error: the result then holds the bounds proved so
+    far and says which ``limit`` it was.
 
     >>> net = Network([([[2], [-1]], [-5, 4]), ([[1, 1]], [1])], output_activation="relu")
     >>> functional_dimension(net).value
@@ -165,7 +167,7 @@ def functional_dimension(
         search.add_cells(sampled, stop_at=goal, budget=budget, progress=progress)
         if search.rank == goal:
             return _result(search, goal, "cells at sample points; the upper bound is D'")
-        cells = top_cells(network, algorithm=algorithm, budget=budget, progress=progress)
+        cells = top_cells(network, algorithm=algorithm, budget=budget, progress=progress, processes=processes)
     except BudgetExceeded as error:
         return _interrupted(search, error)
     smooth = cells.labels[smooth_mask(cells.labels, network.relu_widths)]

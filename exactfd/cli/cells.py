@@ -19,6 +19,7 @@ from exactfd.cli.options import (
     budget_options,
     certificate_option,
     network_options,
+    processes_option,
 )
 from exactfd.cli.output import JsonDocument, aligned, certificate_line, opened, saved, shape, ternary, yes_no
 from exactfd.cli.progress import reporting
@@ -45,6 +46,7 @@ class Request:
     budget: Budget
     rounded_to: str | None
     certificate: str | None
+    processes: int
     progress: Progress = silent
     limit: str | None = None
     listed: int = 0
@@ -75,6 +77,7 @@ class Request:
     help="complex: cells of every dimension; splitting: those of top dimension only, for many inputs; auto: splitting "
     "where the complex is expected to be too large and --list --dimension asks for cells of top dimension only.",
 )
+@processes_option
 @budget_options
 @certificate_option
 @answer_options
@@ -84,6 +87,7 @@ def command(
     listing: bool,
     dimension: int | None,
     algorithm: str,
+    processes: int,
     make_budget: Callable[[], Budget],
     certificate: str | None,
     answer: Answer,
@@ -106,7 +110,7 @@ def command(
         algorithm = "splitting"
     if algorithm == "auto" and dimension == network.input_dimension and _is_vast(network, limits):
         algorithm = "splitting"
-    request = Request(network, limits, listing, dimension, budget, source.rounded_to, certificate)
+    request = Request(network, limits, listing, dimension, budget, source.rounded_to, certificate, processes)
     if algorithm == "splitting":
         _splitting(request, answer)
     else:
@@ -173,7 +177,13 @@ def _whole_complex(request: Request, answer: Answer) -> None:
     complex_: CanonicalComplex | None = None
     try:
         with reporting(quiet=answer.quiet) as progress:
-            complex_ = canonical_complex(request.network, box=request.box, budget=request.budget, progress=progress)
+            complex_ = canonical_complex(
+                request.network,
+                box=request.box,
+                budget=request.budget,
+                progress=progress,
+                processes=request.processes,
+            )
             found = {**complex_.to_dict(), **_certified(request, complex_)}
     except BudgetExceeded as error:
         request.limit = str(error)
@@ -266,7 +276,11 @@ def _walk(request: Request) -> Iterator[dict[str, Any]]:
     found = smooth = 0
     try:
         for labels, point in iterate_cells(
-            request.network, box=request.box, budget=request.budget, progress=request.progress
+            request.network,
+            box=request.box,
+            budget=request.budget,
+            progress=request.progress,
+            processes=request.processes,
         ):
             found += 1
             smooth += is_smooth_tuple(labels, widths)

@@ -15,6 +15,7 @@ from exactfd.cli.options import (
     budget_options,
     certificate_option,
     network_options,
+    processes_option,
 )
 from exactfd.cli.output import aligned, certificate_line, saved, shape, write_answer
 from exactfd.cli.progress import reporting
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     help="How to enumerate cells when sample points do not settle it.",
 )
 @click.option("--kernel", is_flag=True, help="Also print the known kernel directions: scaling ones, then hidden ones.")
+@processes_option
 @budget_options
 @certificate_option
 @answer_options
@@ -41,6 +43,7 @@ def command(
     source: Source,
     algorithm: Any,
     kernel: bool,
+    processes: int,
     make_budget: Callable[[], Budget],
     certificate: str | None,
     answer: Answer,
@@ -55,7 +58,9 @@ def command(
     from exactfd.rationals import format_rational
 
     with reporting(quiet=answer.quiet) as progress:
-        result = functional_dimension(network, algorithm=algorithm, budget=budget, progress=progress)
+        result = functional_dimension(
+            network, algorithm=algorithm, budget=budget, progress=progress, processes=processes
+        )
         document = {**result.to_dict(), "rounded_to": source.rounded_to}
         if kernel:
             document["kernel"] = [[format_rational(entry) for entry in vector] for vector in result.kernel]

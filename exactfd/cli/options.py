@@ -207,6 +207,18 @@ def budget_options(function: F) -> F:
     )(limit_options(function))
 
 
+def processes_option(function: F) -> F:
+    """``--processes N``, passed on as ``processes``."""
+    return click.option(
+        "--processes",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Share the search for cells, where it is long enough, among N processes; the answer is the same.",
+    )(function)
+
+
 @dataclass(frozen=True)
 class Answer:
     """Where the answer goes and in which form."""

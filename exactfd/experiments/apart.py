@@ -21,8 +21,8 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-from exactfd.experiments.executors import THREADS
 from exactfd.experiments.worker import start, versions
+from exactfd.processes import THREADS
 
 _CODE = "from exactfd.experiments.apart import companion; companion()"
 _GRACE = 2.0  # seconds that a companion has to end by its own alarm

@@ -11,9 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from exactfd.errors import ExactFDError
 from exactfd.experiments.worker import alive, start
+from exactfd.processes import THREADS
 
-#: Variables that give a process one BLAS thread.
-THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _STARTS = 10  # pools that may die at once, one after the other
 
 

@@ -26,7 +26,9 @@ from exactfd.geometry.start import Walls
 from exactfd.geometry.subdivision import Subdivision
 from exactfd.geometry.tables import CellTable, Flags, Indices, LabelHistory, Lengths
 from exactfd.geometry.transversality import is_generic
+from exactfd.geometry.workers import subdivide
 from exactfd.network import Network
+from exactfd.processes import check_count
 
 if TYPE_CHECKING:
     import networkx
@@ -44,6 +46,7 @@ def canonical_complex(
     box: Any = None,
     budget: Budget | None = None,
     progress: Progress = silent,
+    processes: int = 1,
 ) -> CanonicalComplex:
     """Every cell of the canonical polyhedral complex of ``network``, exactly, for every parameter.
 
@@ -53,9 +56,20 @@ def canonical_complex(
         ``None`` for all of ``R^{n_0}``, or ``(lo, hi)`` for the closed box ``lo <= x <= hi``: two rationals, or two
         sequences of ``n_0`` rationals. Cells are then cut by the walls and carry wall labels.
     budget
-        Limits; ``BudgetExceeded`` is raised when one runs out.
+        Limits.
     progress
         Called after every neuron.
+    processes
+        How many may share the work (this one and others beside it, one BLAS thread each); the result is the same in
+        every number. They hold parts of the complex twice for a while. Where they do not help, one works: fewer than
+        about a million cells are expected, there is one ReLU layer only, or its rank is above 3.
+
+    Raises
+    ------
+    BudgetExceeded
+        with ``partial`` a tuple of lower bounds for the f-vector. The limit on memory is one for all processes.
+    EngineError
+        where another process does not start, is killed or runs out of memory.
 
     Examples
     --------
@@ -71,8 +85,7 @@ def canonical_complex(
         low_z, high_z = (tuple(fmpz((entry * denominator).p) for entry in side) for side in (low, high))
         walls = Walls(low_z, high_z, denominator)
     homogeneous = homogenise(network, quotient=walls is None)
-    subdivision = Subdivision(homogeneous, walls, budget or Budget())
-    subdivision.run(progress)
+    subdivision = subdivide(homogeneous, walls, budget or Budget(), progress, check_count(processes))
     subdivision.generators.close()
     return CanonicalComplex(network, limits, homogeneous, subdivision)
 

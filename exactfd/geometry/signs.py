@@ -18,6 +18,7 @@ exactly zero.
 
 from __future__ import annotations
 
+import copy
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
@@ -30,7 +31,7 @@ from exactfd import compiled
 from exactfd.geometry import bits
 from exactfd.geometry.bits import Words
 from exactfd.geometry.homogeneous import HomogeneousNetwork, rounded, scaled
-from exactfd.geometry.tables import CellTable
+from exactfd.geometry.tables import CellTable, Indices
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
@@ -286,6 +287,40 @@ class GeneratorTable:
         self._inputs = [{} for _ in self.network.layers]
         self._loops = None
 
+    def part(self, generators: IntArray) -> GeneratorTable:
+        """A table of some generators alone, between two layers; this one must be kept for their exact coordinates."""
+        part = copy.copy(self)
+        part.count = len(generators)
+        for name in ("finite", "_values", "_errors"):
+            setattr(part, name, getattr(self, name)[generators])
+        part.positive, part.negative = self.positive[:, generators], self.negative[:, generators]
+        part._coordinates, part._inputs = _Inherited(self, generators), [{} for _ in self.network.layers]
+        part._parents, part._made = np.full((part.count, 2), -1, dtype=np.int32), []
+        part.exact_evaluations = 0
+        return part
+
+    def guessed_signs(self, layer: int, most: int) -> tuple[Words, Words]:
+        """What floats say of the first neurons of the next layer, one word at most: for estimates, not for deciding."""
+        matrix = self.network.float_layer(layer)[0][: min(most, bits.WORD)]
+        with np.errstate(all="ignore"):
+            values = np.maximum(self._values[: self.count], 0.0)
+            values[:, :-1] *= bits.unpack(self.positive[:, : self.count], self._width)
+            guess = values @ matrix.T
+        return bits.pack(guess > 0.0)[0], bits.pack(guess < 0.0)[0]
+
+    def ancestry(self) -> Indices:
+        """The two ends of the edge on which each generator was made; -1 for those that were there before."""
+        return self._parents[: self.count]
+
+    def note_made(self, layer: int, neuron: int, first: int) -> None:
+        """The generators from ``first`` on are zeros of a neuron, until this is called again."""
+        self._made.append((first, layer, neuron))
+
+    def replace(self, parents: Indices, finite: BoolArray) -> None:
+        """All generators, when all neurons are done: the new ones of :meth:`note_made` have ``parents``."""
+        parents[: self.count] = self._parents[: self.count]
+        self._parents, self.finite, self.count = parents, finite, len(parents)
+
     # ------------------------------------------------------------------ exact integers
 
     def coordinates(self, generators: Iterable[int]) -> list[list[fmpz]]:
@@ -363,6 +398,21 @@ class GeneratorTable:
         signs = bits.pack(np.concatenate([mantissas[:, :-1] > 0.0, mantissas[:, :-1] < 0.0]))
         self.positive[:, wanted], self.negative[:, wanted] = signs[:, : len(wanted)], signs[:, len(wanted) :]
         return mantissas, exponents
+
+
+class _Inherited(dict[int, list[fmpz]]):
+    """Coordinates in a part; those of the generators that it began with are asked of the whole when they are needed."""
+
+    def __init__(self, whole: GeneratorTable, generators: IntArray) -> None:
+        super().__init__()
+        self._whole, self._generators = whole, generators
+
+    def __contains__(self, generator: object) -> bool:
+        return super().__contains__(generator) or (isinstance(generator, int) and generator < len(self._generators))
+
+    def __missing__(self, generator: int) -> list[fmpz]:
+        (self[generator],) = self._whole.coordinates([int(self._generators[generator])])
+        return self[generator]
 
 
 def _weights(

@@ -24,6 +24,7 @@ arrays, with the same results, so that the loops may take over at any neuron.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -140,27 +141,40 @@ class Subdivision:
         """Number of cells now, those at infinity left out."""
         return sum(table.finite_count for table in self.tables)
 
+    @property
+    def f_vector(self) -> tuple[int, ...]:
+        """Number of cells of each dimension of ``R^{n_0}`` now."""
+        return (0,) * self.network.lineality + tuple(table.finite_count for table in self.tables)
+
     def run(self, progress: Progress = silent) -> None:
         """Cut by every neuron, layer by layer."""
-        done, total = 0, sum(self.network.widths)
-        for layer, width in enumerate(self.network.widths):
-            self._start_layer(layer)
-            for neuron in range(width):
-                self.cut(neuron)
-                done += 1
-                progress("neurons", done, total)
-                self._check_budget()
-            signs = self._all_signs()
-            self.history.record(width, [pair[0] for pair in signs], [pair[1] for pair in signs], self.tables)
+        for layer in range(len(self.network.widths)):
+            self.run_layer(layer, progress)
+        self.close()
+
+    def run_layer(self, layer: int, progress: Progress = silent) -> None:
+        """Cut by every neuron of one layer; layers come in order."""
+        width = self.network.widths[layer]
+        done, total = sum(self.network.widths[:layer]), sum(self.network.widths)
+        self._start_layer(layer)
+        for neuron in range(width):
+            self.cut(neuron)
+            progress("neurons", done + neuron + 1, total)
+            self.check_budget()
+        signs = self._all_signs()
+        self.history.record(width, [pair[0] for pair in signs], [pair[1] for pair in signs], self.tables)
+
+    def close(self) -> None:
+        """Keep of the cells what is needed when all neurons are done."""
         for table in self.tables:
             table.close()
 
-    def _check_budget(self) -> None:
+    def check_budget(self) -> None:
         """Raise ``BudgetExceeded`` with the f-vector so far, which further neurons can only raise."""
         try:
             self.budget.check(cells=0 if self.budget.max_cells is None else self.cells)
         except BudgetExceeded as error:
-            error.partial = (0,) * self.network.lineality + tuple(table.finite_count for table in self.tables)
+            error.partial = self.f_vector
             raise
 
     # ------------------------------------------------------------------ layers
@@ -169,7 +183,7 @@ class Subdivision:
         self.generators.start_layer(layer)
         for table in self.tables:
             table.restart_origins()
-        self._check_budget()
+        self.check_budget()
         self.generators.start_cells(self.tables)
 
     def _signs(self, k: int, word: int) -> tuple[Words, Words]:
@@ -186,7 +200,7 @@ class Subdivision:
                 table.positive, table.negative = (table.union(b, np.empty(room, dtype=np.uint64)) for b in below)
                 count = table.count
                 self._waiting[k].collect(table.positive[:count] & table.negative[:count])
-            self._check_budget()
+            self.check_budget()
 
     def _all_signs(self) -> list[tuple[Words, Words]]:
         """Signs of all cells for all neurons of the layer, which have cut: a cell has those of its facets."""
@@ -222,10 +236,14 @@ class Subdivision:
         places = [waiting.hits(bit) for waiting in self._waiting]
         if self.dimension and len(places[-1]):  # a cell of which a face is mixed is mixed
             mixed = [waiting.cells[at].astype(np.intp) for waiting, at in zip(self._waiting, places, strict=True)]
+            self._note_cut(mixed)
             rows = self._split(word, bit, mixed)
             ends = self._store(word, bit, mixed, rows)
             self.generators.add(ends, neuron, mixed[1], mixed[min(2, self.dimension)])
             self._update_signs(word, mixed, places, rows)
+
+    def _note_cut(self, mixed: Sequence[Indices | Lengths]) -> None:
+        """The present neuron cuts these cells, by dimension; here nobody needs to remember."""
 
     def _split(self, word: int, bit: np.uint64, mixed: list[Lengths]) -> list[Rows]:
         """Facets of ``c+``, of ``c-`` (for all mixed ``c`` of one dimension), then of the ``c0`` of one more; entry
@@ -254,7 +272,7 @@ class Subdivision:
             sizes = [_counts(positive, begin), _counts(negative, begin), zero_rows[1]]
             rows[k] = np.concatenate(parts), np.concatenate(sizes)
             zero_rows = following
-            self._check_budget()  # nothing is entered yet
+            self.check_budget()  # nothing is entered yet
         rows[1] = zero_rows
         return rows
 
@@ -344,12 +362,13 @@ class Subdivision:
                 return
         if not top:
             return
+        self._note_cut([waiting.found[:count] for waiting, count in zip(lists, m, strict=False)])
         for k, table in enumerate(tables):
             table.reserve(table.count + m[k] + m[k + 1])
             lists[k].reserve(lists[k].count + m[k] + m[k + 1])
         for k in range(top, 1, -1):
             self._split_by_loops(k, word, bit, m)
-            self._check_budget()  # nothing is entered yet
+            self.check_budget()  # nothing is entered yet
         self._enter_edges(neuron, word, bit, m)
         for k in range(2, top + 1):
             self._enter_rows(k, word, m)

@@ -139,6 +139,33 @@ class CellTable:
                 result[part] = np.bitwise_or.reduceat(below[self.flat[first:last]], self.starts[part] - first)
         return result
 
+    # ------------------------------------------------------------------ parts
+
+    def part(self, cells: Lengths, number: Indices) -> CellTable:
+        """A table of some cells alone, in their order; their facets get new numbers, ``number`` of the old ones."""
+        table = CellTable(self.dimension, None, len(cells))
+        table.finite = self.finite[cells]
+        if self.dimension:
+            flat, sizes = self.rows(cells)
+            table.replace_rows(number[flat], sizes)
+        return table
+
+    def all_rows(self) -> Rows:
+        """Facets of all cells, concatenated, and the number of each."""
+        if self.dimension == 1:
+            return self.ends[: self.count].reshape(-1), np.full(self.count, 2, dtype=np.int32)
+        self.pack()
+        return self.flat[: self.used], self.sizes[: self.count]
+
+    def replace_rows(self, flat: Indices, sizes: Indices) -> None:
+        """Other facets for all cells."""
+        if self.dimension == 1:
+            self.ends = flat.reshape(-1, 2)
+            return
+        self.flat, self.sizes = flat, sizes
+        self.starts = np.cumsum(sizes, dtype=np.int64) - sizes
+        self.used, self.stale = len(flat), 0
+
     # ------------------------------------------------------------------ growth
 
     def inherit(self, parents: Sequence[tuple[CellTable, Lengths]]) -> None:

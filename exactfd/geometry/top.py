@@ -15,7 +15,9 @@ from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.homogeneous import HomogeneousNetwork, homogenise
 from exactfd.geometry.skeleton import NotSimple, Skeleton
 from exactfd.geometry.splitting import split_cells
+from exactfd.geometry.workers import is_worth, top_labels
 from exactfd.network import Network
+from exactfd.processes import check_count
 
 Engine = Literal["complex", "skeleton", "splitting"]
 TopAlgorithm = Literal["auto", "complex", "skeleton", "splitting"]
@@ -78,6 +80,7 @@ def top_cells(
     algorithm: TopAlgorithm = "auto",
     budget: Budget | None = None,
     progress: Progress = silent,
+    processes: int = 1,
 ) -> TopLabels:
     """All ``n_0``-dimensional cells of the canonical polyhedral complex, for every parameter.
 
@@ -89,9 +92,15 @@ def top_cells(
         little memory. ``"auto"``: by the dimension and the expected number of vertices.
     budget, progress
         Limits, and a callback ``progress(stage, done, total)``.
+    processes
+        How many may share the work, with the same cells in the same order: the whole complex is subdivided in parts,
+        of which the top cells alone are put together, and the splitting tree is walked branch by branch. Vertices and
+        edges are found by one. See :func:`exactfd.canonical_complex` and :func:`exactfd.split_cells`.
 
     Raises
     ------
+    EngineError
+        where another process does not start, is killed or runs out of memory.
     BudgetExceeded
         with ``partial`` the :class:`TopLabels` found so far where the engine has whole cells by then, else None.
 
@@ -108,6 +117,7 @@ def top_cells(
     """
     if algorithm not in ("auto", "complex", "skeleton", "splitting"):
         raise InputError(f"algorithm: expected auto, complex, skeleton or splitting, found {algorithm!r}")
+    check_count(processes)
     limits = budget or Budget()
     simple: bool | None = None
     homogeneous = homogenise(network)
@@ -118,11 +128,17 @@ def top_cells(
         except NotSimple:
             simple = False
         engine = "complex" if homogeneous.rank <= _FALLBACK else "splitting"
+    if engine == "complex" and limits.max_cells is None and is_worth(homogeneous, processes):
+        labels = top_labels(homogeneous, limits, progress, processes)
+        return TopLabels(_sorted(labels), "complex", simple=simple)
     if engine == "complex":
-        labels = canonical_complex(network, budget=limits, progress=progress).labels(network.input_dimension)
+        labels = canonical_complex(network, budget=limits, progress=progress, processes=processes).labels(
+            network.input_dimension
+        )
         return TopLabels(_sorted(labels), "complex", simple=simple)
     try:
-        return TopLabels(split_cells(network, budget=limits, progress=progress).labels, "splitting", simple=simple)
+        found = split_cells(network, budget=limits, progress=progress, processes=processes)
+        return TopLabels(found.labels, "splitting", simple=simple)
     except BudgetExceeded as error:
         error.partial = TopLabels(error.partial.labels, "splitting", complete=False, simple=simple)
         raise

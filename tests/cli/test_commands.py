@@ -298,3 +298,21 @@ def test_memory_limit(run, examples):
     result = run("dim", examples / "iris_4-6-6-3.json", "--memory-limit", "1M")
     assert result.exit_code == 4
     assert "limit is 1 MiB" in result.stdout
+
+
+def test_processes_change_nothing_in_an_answer(run, examples, monkeypatch):
+    from exactfd.geometry import branches, workers
+
+    for module in (workers, branches):
+        monkeypatch.setattr(module, "WORTH", 0)
+    monkeypatch.setattr(workers, "MERGED", 4)
+    network = examples / "iris_4-6-6-3.json"
+    for command in (
+        ("cells", network, "--list", "--dimension", "0"),
+        ("cells", network, "--algorithm", "splitting", "--list"),
+        ("dim", network),
+    ):
+        one = run(*command, "--json")
+        assert run(*command, "--json", "--processes", "2").stdout == one.stdout
+        assert one.exit_code == 0
+    assert run("cells", network, "--processes", "0").exit_code == 2
