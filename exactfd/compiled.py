@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import pickle
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from numbers import Number
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -61,8 +64,37 @@ def compiled(function: Function) -> Function:
     """
     import numba
 
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
-    except RuntimeError:  # no folder to keep it in
-        return numba.njit(**options)(function)  # type: ignore[no-any-return]
+    dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
+    if hasattr(dispatcher, "enable_caching"):  # not where compiling is switched off
+        with suppress(RuntimeError):  # no folder to keep it in
+            dispatcher._cache = _kept(function)
+    return dispatcher  # type: ignore[no-any-return]
+
+
+def _kept(function: Function) -> Any:
+    """Numba's place for compiled code, made safe. Raises ``RuntimeError`` where there is none.
+
+    * Two processes that compile for other types of arguments at the same time may overwrite each other's files: Numba
+      would then run code on arrays of a layout that it was not made for. What is loaded must be for the types asked.
+    * Numbers that a module of loops has from other modules are part of the code: they are part of the key.
+    * A full disk or a spoiled file costs time only.
+    """
+    from numba.core.caching import FunctionCache
+
+    class Kept(FunctionCache):  # type: ignore[misc]
+        def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+            numbers = {name: repr(value) for name, value in function.__globals__.items() if isinstance(value, Number)}
+            return (*super()._index_key(sig, codegen), tuple(sorted(numbers.items())))
+
+        def load_overload(self, sig: Any, target_context: Any) -> Any:
+            try:
+                found = super().load_overload(sig, target_context)
+            except Exception:  # whatever reading a spoiled file may raise
+                return None
+            return found if found is not None and tuple(found.signature.args) == tuple(sig) else None
+
+        def save_overload(self, sig: Any, data: Any) -> None:
+            with suppress(OSError, EOFError, ValueError, pickle.UnpicklingError):
+                super().save_overload(sig, data)
+
+    return Kept(function)

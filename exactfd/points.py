@@ -146,5 +146,7 @@ def _floats(points: Any) -> FloatArray | None:
             return None
     elif not (isinstance(points, np.ndarray) and points.dtype.kind == "f" and points.dtype.itemsize <= 8):
         return None
+    if isinstance(points, np.ma.MaskedArray):  # what is masked is no number
+        return None
     table = np.array(points, dtype=np.float64)
     return table if table.ndim == 2 and table.size and np.isfinite(table).all() else None

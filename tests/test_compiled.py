@@ -1,5 +1,6 @@
 """When compiled loops are used, and that nothing needs them."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -62,3 +63,97 @@ def test_without_numba(mode):
         assert "pip install 'exactfd[fast]'" in run.stderr
     else:
         assert run.stdout == "(3, 9, 7) 7\n"
+
+
+# ------------------------------------------------------------------ code that is kept
+
+KEPT_LOOP = """
+from exactfd.compiled import compiled
+from numbers_of_others import SHIFT
+
+@compiled
+def weighted(table):
+    total = SHIFT
+    for i in range(table.shape[0]):
+        for j in range(table.shape[1]):
+            total += (i + 1) * table[i, j]
+    return total
+"""
+USE_IT = """
+import sys
+import numpy as np
+from kept_loop import weighted
+
+table = np.arange(24.0).reshape(6, 4)
+for kind in sys.argv[1]:
+    print(weighted(table[::2] if kind == "A" else table[:3]))
+print(sum(weighted.stats.cache_hits.values()))
+"""
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A loop in a module of its own, with a folder for its code: call with the layouts of the arrays to use it on."""
+    pytest.importorskip("numba")
+    (tmp_path / "kept_loop.py").write_text(KEPT_LOOP)
+    (tmp_path / "numbers_of_others.py").write_text("SHIFT = 0.0\n")
+
+    def use(kinds, cache="cache"):
+        path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+        environment = {**os.environ, "PYTHONPATH": path, "NUMBA_CACHE_DIR": str(tmp_path / cache)}
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        run = subprocess.run([sys.executable, "-c", USE_IT, kinds], capture_output=True, text=True, env=environment)
+        assert not run.returncode, run.stderr
+        return [float(line) for line in run.stdout.split()]
+
+    return use
+
+
+CONTIGUOUS, STRIDED = 1 * 6.0 + 2 * 22.0 + 3 * 38.0, 1 * 6.0 + 2 * 38.0 + 3 * 70.0
+
+
+def test_code_is_kept(kept):
+    assert kept("CA") == [CONTIGUOUS, STRIDED, 0]
+    assert kept("CA") == [CONTIGUOUS, STRIDED, 2]
+
+
+def test_files_that_two_processes_have_mixed_up(kept, tmp_path):
+    """Numba numbers the files of a function: two processes that begin together may both write number 1."""
+    kept("C", "one")
+    kept("A", "other")
+    (code,) = (tmp_path / "one").rglob("*.1.nbc")
+    (place,) = (tmp_path / "other").rglob("*.1.nbc")
+    place.write_bytes(code.read_bytes())
+    assert kept("A", "other") == [STRIDED, 0]
+    assert kept("A", "other") == [STRIDED, 1]
+
+
+@pytest.mark.parametrize("length", [0, 40])
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_files_that_are_cut_short(kept, tmp_path, ending, length):
+    kept("C")
+    (file,) = (tmp_path / "cache").rglob(f"*.{ending}")
+    os.truncate(file, length)
+    assert kept("C") == [CONTIGUOUS, 0]
+
+
+def test_numbers_of_other_modules_are_part_of_the_code(kept, tmp_path):
+    kept("C")
+    (tmp_path / "numbers_of_others.py").write_text("SHIFT = 1000.0\n")
+    assert kept("C") == [1000.0 + CONTIGUOUS, 0]
+
+
+def test_a_disk_that_is_full(monkeypatch, tmp_path):
+    caching = pytest.importorskip("numba.core.caching")
+
+    def save(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(caching.IndexDataCacheFile, "save", save)
+    twice = compiled.compiled(double)
+    assert twice(3) == 6
+
+
+def double(x):
+    return 2 * x

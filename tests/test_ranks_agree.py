@@ -110,6 +110,15 @@ def test_repeated_and_collinear_points_add_nothing():
     assert exactfd.batch_functional_dimension(network, [[0], [1], [0], ["1/3"], ["2/3"]]).rank == once == 2
 
 
+def test_coordinates_that_are_masked_are_no_numbers():
+    network = Network([([[1, 0], [0, 1]], [0, 0]), ([[1, 1]], [0])])
+    batch = np.ma.array([[1.0, 2.0], [3.0, 4.0]], mask=[[False, True], [False, False]])
+    with pytest.raises(exactfd.InputError, match=r"points\[0\]\[1\]"):
+        exactfd.batch_functional_dimension(network, batch)
+    batch.mask = False
+    assert exactfd.batch_functional_dimension(network, batch).rank == 2
+
+
 def test_jacobian_is_a_function_whatever_was_imported_before():
     """A submodule of the same name must not take the place of the public function."""
     script = "import exactfd.jacobians, exactfd.dimension; assert callable(exactfd.jacobian), exactfd.jacobian"
