@@ -28,6 +28,8 @@ VARIABLE = "EXACTFD_COMPILED"
 _MODES = ("auto", "always", "never")
 _WORKED = 1.0  # CPU seconds of the process after which loading pays
 
+_OPTIONS = {"error_model": "numpy", "nogil": True}
+
 _loaded: dict[str, ModuleType | None] = {}
 
 
@@ -50,9 +52,11 @@ def loops(name: str) -> ModuleType | None:
     if _loaded.get(name) is None and (name not in _loaded or chosen == "always"):
         try:
             _loaded[name] = importlib.import_module(name)
-        except ImportError as error:
-            if chosen == "always":
+        except Exception as error:  # a library that does not fit this machine may raise anything
+            if chosen == "always" and isinstance(error, ImportError):
                 raise MissingExtraError("numba", "fast", f"{VARIABLE}=always") from error
+            if chosen == "always":
+                raise
             _loaded[name] = None
     return _loaded[name]
 
@@ -64,7 +68,7 @@ def compiled(function: Function) -> Function:
     """
     import numba
 
-    dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
+    dispatcher = numba.njit(**_OPTIONS)(function)
     if hasattr(dispatcher, "enable_caching"):  # not where compiling is switched off
         with suppress(RuntimeError):  # no folder to keep it in
             dispatcher._cache = _kept(function)
@@ -84,7 +88,7 @@ def _kept(function: Function) -> Any:
     class Kept(FunctionCache):  # type: ignore[misc]
         def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
             numbers = {name: repr(value) for name, value in function.__globals__.items() if isinstance(value, Number)}
-            return (*super()._index_key(sig, codegen), tuple(sorted(numbers.items())))
+            return (*super()._index_key(sig, codegen), tuple(sorted(numbers.items())), tuple(_OPTIONS.items()))
 
         def load_overload(self, sig: Any, target_context: Any) -> Any:
             try:

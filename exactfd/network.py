@@ -88,7 +88,7 @@ class Network:
         object.__setattr__(self, "_augmented", tuple(augmented))
         object.__setattr__(self, "output_activation", output_activation)
         if len(floats) == len(augmented):  # nothing to find out later
-            self.__dict__.update(nearest_layers=tuple(floats), stored_in_floats=True)
+            self.__dict__.update(nearest_layers=_frozen(floats), stored_in_floats=True)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"networks are frozen: cannot set {name!r}; build a new Network instead")
@@ -198,7 +198,7 @@ class Network:
         """The augmented matrices with each entry rounded to the nearest float; infinite when out of range. Not exact
         unless :attr:`stored_in_floats`.
         """
-        return tuple(rationals.to_numpy(a) for a in self._augmented)
+        return _frozen(rationals.to_numpy(a) for a in self._augmented)
 
     @cached_property
     def stored_in_floats(self) -> bool:
@@ -359,6 +359,13 @@ def checked_architecture(architecture: Sequence[int]) -> tuple[int, ...]:
     if len(sizes) < 2 or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in sizes):
         raise InputError(f"an architecture has at least two positive sizes (n_0, ..., n_d), found {architecture}")
     return sizes
+
+
+def _frozen(arrays: Iterable[FloatArray]) -> tuple[FloatArray, ...]:
+    result = tuple(arrays)
+    for array in result:
+        array.flags.writeable = False
+    return result
 
 
 def _augment(number: int, rows: list[list[fmpq]], bias: list[fmpq], fan_in: int | None) -> fmpq_mat:

@@ -105,11 +105,12 @@ class Points(Sequence[list[fmpq]]):
 
     def modulo(self, prime: int) -> FloatArray | None:
         """``(x, 1)`` modulo an odd prime, ``k x (n + 1)``; None when the prime divides a denominator."""
-        if self._residues is None or self._residues[0] != prime:
+        known = self._residues
+        if known is None or known[0] != prime:
             table = self.table.modulo(prime)
-            whole = None if table is None else np.concatenate([table, np.ones((len(self), 1))], axis=1)
-            self._residues = prime, whole
-        return self._residues[1]
+            known = prime, None if table is None else np.concatenate([table, np.ones((len(self), 1))], axis=1)
+            self._residues = known  # at once: other threads may ask for other primes
+        return known[1]
 
 
 def _scale(ratios: Sequence[tuple[int, int]]) -> tuple[int, int]:

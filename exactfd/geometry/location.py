@@ -83,7 +83,7 @@ def ternary_tuples(network: Network, points: Sequence[Point]) -> np.ndarray[Any,
     loops = compiled.loops("exactfd.geometry.location_loops")
     for layer in layers:
         if loops is not None:
-            columns = np.ascontiguousarray(layer.T)
+            columns = np.array(layer.T, order="C")
             values, errors = loops.layer_signs(values, errors, columns, *_FAIR, fair, result, start)
             start += len(layer)
             continue

@@ -388,6 +388,7 @@ class Subdivision:
             )
             if length >= 0:
                 break
+            assert length == loops.SHORT or not edges  # a polygon is cut at two places, for which there is room
             (table if length == loops.SHORT else below).grow_pool(below_used)
         table.used, table.stale = length, table.stale + stale
         if not edges:
