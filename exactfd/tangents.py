@@ -58,6 +58,7 @@ class Tangents:
                     blocks.setdefault((level, neuron), []).append((number, column, len(values)))
                     values.append(int(value))
         self._integers = modular.Integers(values)
+        self._last: tuple[int, list[Any]] | None = None
         self._blocks = {neuron: np.array(block) for neuron, block in sorted(blocks.items())}
         masks = [mask > 0 for mask in masks_of(labels, network.relu_widths)]
         masks += [np.ones((len(labels), network.output_dimension), dtype=bool)] * (network.depth - len(masks))
@@ -98,15 +99,29 @@ class Tangents:
 
     def _moves(self, primes: Sequence[int], count: int) -> list[_Moves]:
         values, result = stacks.integers_modulo(self._integers, primes), []
-        for (level, neuron), block in self._blocks.items():
-            block = block[block[:, 0] < count]
-            if len(block):
-                vectors, rows = np.unique(block[:, 0], return_inverse=True)
-                columns, places = np.unique(block[:, 1], return_inverse=True)
-                entries = np.zeros((len(primes), len(vectors), len(columns)))
-                entries[:, rows, places] = values[:, block[:, 2]]
-                result.append(_Moves(level, neuron, vectors, columns, entries))
+        for (level, neuron), (vectors, rows), (columns, places), numbers in self._of_first(count):
+            entries = np.zeros((len(primes), len(vectors), len(columns)))
+            entries[:, rows, places] = values[:, numbers]
+            result.append(_Moves(level, neuron, vectors, columns, entries))
         return result
+
+    def _of_first(self, count: int) -> list[Any]:
+        """By neuron: vectors and parameters that move, with the rows and columns of the entries, and the entries."""
+        if self._last is not None and self._last[0] == count:
+            return self._last[1]
+        blocks = ((neuron, block[block[:, 0] < count]) for neuron, block in self._blocks.items())
+        found = [
+            (
+                neuron,
+                np.unique(block[:, 0], return_inverse=True),
+                np.unique(block[:, 1], return_inverse=True),
+                block[:, 2],
+            )
+            for neuron, block in blocks
+            if len(block)
+        ]
+        self._last = count, found
+        return found
 
 
 def _derivative(
