@@ -8,6 +8,7 @@ has one BLAS thread, takes no notice of Ctrl-C, which is for this process to han
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pickle
@@ -38,17 +39,22 @@ _PROGRAM = (
     "serve(int(sys.argv[2]))"
 )
 
+_MOST = 1024  # processes
+
 Report = Callable[[Any], None]
 
 
 def check_count(processes: Any) -> int:
-    """The number of processes that a user asks for. Raises ``InputError`` on anything but a positive integer.
+    """The number of processes that a user asks for. Raises ``InputError`` on anything but a positive integer, and on
+    more than any machine is good for: they are all started.
 
     >>> check_count(2)
     2
     """
     if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
         raise InputError(f"processes: expected a positive integer, found {processes!r}")
+    if processes > _MOST:
+        raise InputError(f"processes: at most {_MOST}, found {processes}")
     return processes
 
 
@@ -76,25 +82,33 @@ class Crew:
             raise
 
     def _start(self) -> None:
-        ours, theirs = Pipe()
-        self._connections.append(ours)
-        with theirs:
-            path = json.dumps([os.path.abspath(entry) for entry in sys.path])
-            command = [sys.executable, "-c", _PROGRAM, path, str(theirs.fileno())]
+        path = json.dumps([os.path.abspath(entry) for entry in sys.path])
+        try:
+            ours, theirs = Pipe()
+            self._connections.append(ours)
+            with theirs:
+                # not in the place of a standard stream that is closed here: it has another one there
+                descriptor = fcntl.fcntl(theirs.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
+            # a Ctrl-C that comes before it can take no notice waits, and is gone then
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
                 process = subprocess.Popen(
-                    command,
+                    # -P: no module is looked for in the current directory
+                    [sys.executable, "-P", "-c", _PROGRAM, path, str(descriptor)],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     env={**os.environ, **dict.fromkeys(THREADS, "1")},
-                    pass_fds=[theirs.fileno()],
+                    pass_fds=[descriptor],
                 )
-            except (OSError, ValueError) as error:
-                raise EngineError(
-                    f"processes: another Python does not start ({sys.executable or 'its path is not known'}: {error}); "
-                    "go on with one process"
-                ) from None
-        self._processes.append(process)
+                self._processes.append(process)
+            finally:
+                os.close(descriptor)
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        except (OSError, ValueError) as error:
+            raise EngineError(
+                f"processes: another Python does not start ({sys.executable or 'its path is not known'}: {error}); "
+                "go on with one process"
+            ) from None
 
     def __enter__(self) -> Crew:
         return self
@@ -215,11 +229,18 @@ def serve(descriptor: int) -> None:
 
 
 def _listen(connection: Connection, tasks: queue.SimpleQueue[Any]) -> None:
-    try:
-        while True:
-            tasks.put(_receive(connection))
-    except (EOFError, OSError):
-        os._exit(1)  # in the middle of a task too: nobody waits for it
+    while True:
+        try:
+            task = _receive(connection)
+        except (EOFError, OSError):
+            os._exit(1)  # in the middle of a task too: nobody waits for it
+        except Exception as error:  # a class that only the other side knows, or no room: who waits is to be told
+            task = _raise, (error,)
+        tasks.put(task)
+
+
+def _raise(report: Report, error: Exception) -> None:
+    raise error
 
 
 # --------------------------------------------------------------------------- the line between them

@@ -15,6 +15,7 @@ from typing import Any
 
 from exactfd.budget import Budget, Progress
 from exactfd.errors import BudgetExceeded
+from exactfd.geometry.box import parse_box
 from exactfd.geometry.walk import Node, Walk
 from exactfd.network import Network
 from exactfd.processes import Crew, Report, SharedBudget
@@ -44,21 +45,21 @@ def cells_by_processes(
     network: Network, box: Any, budget: Budget, progress: Progress, processes: int
 ) -> Iterator[Cell]:
     """As :meth:`~exactfd.geometry.walk.Walk.cells`, and ``EngineError`` where another process fails."""
-    found = 0
+    found, box = 0, parse_box(box, network.input_dimension)  # plain fractions: anything else might not be pickled
     with Crew(processes) as crew:
         handout = _Handout(network, box, SharedBudget(budget, crew), crew)
         try:
             for cell in handout.cells():
                 if found == budget.max_cells:
+                    handout.unknown += 1
                     budget.check(cells=found + 1)
                 found += 1
                 progress("cells", found, None)
                 yield cell
         except BudgetExceeded as error:
-            more = handout.untouched
             raise BudgetExceeded(
-                f"{error}; {more} of {len(handout.nodes)} branches of the splitting tree have not been looked at, "
-                f"so there are at least {found + max(more, 1)} cells"
+                f"{error}; {handout.untouched} of {len(handout.nodes)} branches of the splitting tree have not been "
+                f"looked at, so there are at least {found + handout.at_least} cells"
             ) from None
 
 
@@ -73,11 +74,19 @@ class _Handout:
         self._next = 0  # node to be handed out
         self._busy: dict[int, int] = {}  # process -> node
         self._found: dict[int, list[_Plain]] = {}  # node -> its cells
+        self.unknown = 0  # cells that are there for certain, though nobody has told of them: one for each limit met
 
     @property
     def untouched(self) -> int:
         """Number of nodes of which nothing is known but that a cell is below."""
         return len(self.nodes) - self._next
+
+    @property
+    def at_least(self) -> int:
+        """How many cells there are besides those found: one below each node that nobody has told of. (A limit is looked
+        at before a cell is given, so one that was met hides a cell as well.)
+        """
+        return self.untouched + len(self._busy) + self.unknown
 
     def cells(self) -> Iterator[Cell]:
         """Node after node. When a limit runs out, what is known below later nodes comes before ``BudgetExceeded``."""
@@ -112,6 +121,7 @@ class _Handout:
                 cells, limit = result
                 self._found[self._busy.pop(place)] = cells
                 if limit is not None:
+                    self.unknown += 1
                     raise BudgetExceeded(limit)
 
 

@@ -102,7 +102,8 @@ def top_cells(
     EngineError
         where another process does not start, is killed or runs out of memory.
     BudgetExceeded
-        with ``partial`` the :class:`TopLabels` found so far where the engine has whole cells by then, else None.
+        with ``partial`` the :class:`TopLabels` found so far where the engine has whole cells by then, else lower bounds
+        for the f-vector (the whole complex) or None.
 
     Notes
     -----

@@ -334,3 +334,103 @@ def test_processes_end_with_the_one_that_started_them(tmp_path):
             return
         time.sleep(0.05)
     pytest.fail("a process outlives the one that started it")
+
+
+# --------------------------------------------------------------------------- what a hostile reviewer found
+
+
+def test_a_limit_that_runs_out_with_the_last_branch_invents_no_cell(eager, monkeypatch):
+    network = gaussian((2, 5, 4, 1), 0)
+    listen, total = branches._Handout._listen, len(exactfd.split_cells(network))
+
+    def late(handout, timeout):
+        listen(handout, timeout)
+        if not handout._busy and not handout.untouched:
+            handout.budget._start -= 1e6
+
+    monkeypatch.setattr(branches._Handout, "_listen", late)
+    with pytest.raises(BudgetExceeded, match=f"at least {total} cells") as caught:
+        exactfd.split_cells(network, processes=2, budget=Budget(time_limit=1000))
+    assert len(caught.value.partial) == total
+
+
+@pytest.mark.parametrize("most", [1, 5, 20, 46])
+def test_cells_that_are_there_at_least_are_there(eager, most):
+    network = gaussian((2, 5, 4, 1), 0)
+    total = len(exactfd.split_cells(network))
+    with pytest.raises(BudgetExceeded, match="at least") as caught:
+        exactfd.split_cells(network, processes=2, budget=Budget(max_cells=most))
+    assert most < int(str(caught.value).rsplit("at least ", 1)[1].split()[0]) <= total
+
+
+class Unknown:
+    """Another process cannot make one."""
+
+    def __reduce__(self):
+        return no_such_thing, ()
+
+
+def no_such_thing():
+    raise RuntimeError("made in tests alone")
+
+
+def test_a_task_that_cannot_be_read_is_told_of():
+    with Crew(1) as crew:
+        crew.begin(0, closure, Unknown())
+        with pytest.raises(InternalError, match="number 2 of 2 failed"):
+            list(crew.results(60.0))
+
+
+class Halves(Fraction):
+    """Fractions that a script may call its own."""
+
+    def __reduce__(self):
+        raise TypeError("not to be pickled")
+
+
+def test_a_box_of_any_numbers(eager):
+    network = gaussian((2, 5, 4, 1), 0)
+    found = [exactfd.split_cells(network, box=(Halves(-1), Halves(1)), processes=n) for n in (1, 2)]
+    assert found[0].points == found[1].points
+
+
+def test_modules_of_the_current_directory_are_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "json.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    with Crew(1) as crew:
+        crew.begin(0, place)
+        assert list(crew.results(20.0)) == [(0, str(tmp_path))]
+
+
+def place(report):
+    return os.getcwd()
+
+
+def test_standard_streams_that_are_closed(tmp_path):
+    script, told = tmp_path / "script.py", tmp_path / "told"
+    script.write_text(
+        "from exactfd.processes import Crew\n"
+        "from test_parts import answer\n"
+        "found = []\n"
+        "with Crew(2) as crew:\n"
+        "    for place in (0, 1):\n"
+        "        crew.begin(place, answer, [3, 1])\n"
+        "    while len(found) < 2:\n"
+        "        found += crew.results(None)\n"
+        f"open({str(told)!r}, 'w').write(str(sorted(found)))\n"
+    )
+    here = os.path.dirname(os.path.abspath(__file__))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([here, *map(os.path.abspath, sys.path)])}
+    command = 'exec "$0" "$1" <&- >&-'
+    subprocess.run(["sh", "-c", command, sys.executable, str(script)], env=environment, check=True, timeout=60)
+    assert told.read_text() == "[(0, [1, 3]), (1, [1, 3])]"
+
+
+def answer(report, numbers):
+    return sorted(numbers)
+
+
+def test_more_processes_than_any_machine_is_good_for(eager):
+    for function in (exactfd.canonical_complex, exactfd.split_cells):
+        with pytest.raises(InputError, match="at most"):
+            function(gaussian((2, 5, 4, 1), 0), processes=10**20)
