@@ -172,6 +172,7 @@ def _give_back() -> None:
         gc.collect()
         with contextlib.suppress(OSError, AttributeError):  # a C library without it
             ctypes.CDLL(None).malloc_trim(0)
+        _at_start = max(_at_start, current_memory())  # modules and compiled loops stay: there is no use in asking again
 
 
 def alive() -> bool:

@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.faults import DaskProcesses, Disturbed, contents, driver, wait_until
 from exactfd.errors import ExactFDError, InputError
-from exactfd.experiments import Cluster, Store, apart, parse_specification, read_specification, run_campaign
+from exactfd.experiments import Cluster, Store, apart, parse_specification, read_specification, run_campaign, worker
 from exactfd.experiments import campaign as engine
 from exactfd.experiments import cluster as adapter
 from exactfd.experiments.executors import ExecutorLost, UnfitWorker, WorkerDied
@@ -330,3 +330,14 @@ def test_a_companion_ends_with_its_worker():
     worker.kill()
     worker.communicate()
     wait_until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text(), 20)
+
+
+def test_memory_that_stays_is_not_asked_for_after_every_network(monkeypatch):
+    """Compiled loops take more than a network may leave behind: collecting after each would cost more than its rank."""
+    sizes, collected = iter([100 << 20, 300 << 20, 299 << 20, *[301 << 20] * 9]), []
+    monkeypatch.setattr(worker, "_at_start", 0)
+    monkeypatch.setattr(worker, "current_memory", lambda: next(sizes))
+    monkeypatch.setattr(worker.gc, "collect", lambda: collected.append(1))
+    for _ in range(4):
+        worker._give_back()
+    assert len(collected) == 1
