@@ -76,12 +76,19 @@ def main() -> None:
             [str(sizes), str(network.parametric_dimension), str(count)]
             + [f"{best[way]:.1f} ({mean[way]:.1f})" for way in ("NumPy", "compiled", "matrix_rank", "loop")]
             + [f"{best['compiled'] / best['matrix_rank']:.1f}"]
+            + [f"{1000 / mean[way]:.1f}" for way in ("compiled", "loop")]
             + [f"{mean['loop'] / mean[way]:.1f}" for way in ("NumPy", "compiled")]
             + [f"{forced} of {count}", str(wrong)]
         )
     print("Ranks of batches of 2 D' points, exact and proved; NumPy on the same Jacobians. CPU ms: median (mean).\n")
     heads = ["architecture", "D", "networks", "exact, NumPy", "exact, compiled", "matrix_rank", "loop"]
-    heads += ["compiled / matrix_rank", "throughput against the loop, NumPy", "compiled"]
+    heads += [
+        "compiled / matrix_rank",
+        "networks a second, compiled",
+        "loop",
+        "throughput against the loop, NumPy",
+        "compiled",
+    ]
     table([*heads, "without kernel vectors", "float rank wrong"], rows)
 
 
