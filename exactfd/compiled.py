@@ -72,7 +72,7 @@ def compiled(function: Function) -> Function:
     if hasattr(dispatcher, "enable_caching"):  # not where compiling is switched off
         with suppress(RuntimeError):  # no folder to keep it in
             dispatcher._cache = _kept(function)
-    return dispatcher  # type: ignore[no-any-return]
+    return dispatcher  # type: ignore[no-any-return]  # Numba has no types
 
 
 def _kept(function: Function) -> Any:
@@ -85,7 +85,7 @@ def _kept(function: Function) -> Any:
     """
     from numba.core.caching import FunctionCache
 
-    class Kept(FunctionCache):  # type: ignore[misc]
+    class Kept(FunctionCache):  # type: ignore[misc]  # as above
         def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
             numbers = {name: repr(value) for name, value in function.__globals__.items() if isinstance(value, Number)}
             return (*super()._index_key(sig, codegen), tuple(sorted(numbers.items())), tuple(_OPTIONS.items()))

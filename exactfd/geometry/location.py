@@ -13,6 +13,7 @@ from flint import fmpq, fmpq_mat
 from exactfd import compiled, rationals
 from exactfd.errors import ShapeError
 from exactfd.geometry.labels import is_smooth_tuple
+from exactfd.geometry.signs import UNIT
 from exactfd.network import Network
 from exactfd.points import Point, Points
 
@@ -60,7 +61,6 @@ class Location:
         return f"<code>{self!r}</code>: F(x) = {rows} x + [{offset}]"
 
 
-_UNIT = 2.0**-53  # unit roundoff of binary64
 _FAIR = (1e-60, 1e60)  # sizes of numbers with which nothing overflows or underflows on the way
 
 
@@ -79,7 +79,7 @@ def ternary_tuples(network: Network, points: Sequence[Point]) -> np.ndarray[Any,
     values = Points.of(points, network.input_dimension).nearest
     layers = network.nearest_layers[: len(widths)]
     fair = _fair(values).all(axis=1) & all(_fair(layer).all() for layer in layers)
-    errors, start = _UNIT * np.abs(values), 0
+    errors, start = UNIT * np.abs(values), 0
     loops = compiled.loops("exactfd.geometry.location_loops")
     for layer in layers:
         if loops is not None:
@@ -92,7 +92,7 @@ def ternary_tuples(network: Network, points: Sequence[Point]) -> np.ndarray[Any,
             z = values @ layer[:, :-1].T + layer[:, -1]
             # each weight is off by one unit, each of the n + 1 products and sums by another
             reach = sizes @ weights[:, :-1].T + weights[:, -1]
-            bound = (errors @ weights[:, :-1].T) * (1 + 8 * _UNIT) + (layer.shape[1] + 6) * _UNIT * reach
+            bound = (errors @ weights[:, :-1].T) * (1 + 8 * UNIT) + (layer.shape[1] + 6) * UNIT * reach
             bound = bound * (1 + 1e-9) + 1e-100
         fair &= (np.abs(z) > bound).all(axis=1) & _fair(z).all(axis=1)
         signs = np.where(z > 0, 1, -1).astype(np.int8)

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from exactfd.compiled import compiled
+from exactfd.geometry.signs import UNIT
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
-
-_UNIT = 2.0**-53
 
 
 @compiled
@@ -49,7 +48,7 @@ def layer_signs(
                 spread[i] += error * weight
         certain = True
         for i in range(neurons):
-            bound = spread[i] * (1 + 8 * _UNIT) + (inputs + 7) * _UNIT * reach[i]
+            bound = spread[i] * (1 + 8 * UNIT) + (inputs + 7) * UNIT * reach[i]
             bound = bound * (1 + 1e-9) + 1e-100
             size = abs(z[i])
             certain &= size > bound and low < size < high

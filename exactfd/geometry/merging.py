@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -121,10 +120,10 @@ class _Replay:
         whole.close()
 
 
-def _union(sorted_lists: list[Any]) -> Indices:
+def _union(sorted_lists: list[Indices]) -> Indices:
     """The numbers in any of the lists, each once, ascending."""
     if len(sorted_lists) == 1:
-        return sorted_lists[0]  # type: ignore[no-any-return]
+        return sorted_lists[0]
     numbers: Indices = np.concatenate(sorted_lists)
     numbers.sort()
     fresh = np.ones(len(numbers), dtype=bool)
