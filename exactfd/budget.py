@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import time
@@ -101,7 +102,10 @@ def peak_memory() -> int:
 def current_memory() -> int:
     """Resident memory of this process in bytes; its peak where the system does not say."""
     try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
+        file = os.open("/proc/self/statm", os.O_RDONLY)  # a third of the cost of a file object
+        try:
+            return int(os.read(file, 200).split()[1]) * resource.getpagesize()
+        finally:
+            os.close(file)
     except (OSError, ValueError, IndexError):
         return peak_memory()

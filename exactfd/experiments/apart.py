@@ -21,7 +21,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-from exactfd.experiments.worker import start, versions
+from exactfd.experiments.worker import in_words, start, versions
 from exactfd.processes import THREADS
 
 _CODE = "from exactfd.experiments.apart import companion; companion()"
@@ -200,7 +200,7 @@ def companion() -> None:
         except EOFError:
             return
         except Exception as error:  # the driver says it in the end
-            answer = (None, f"{type(error).__name__}: {error}")
+            answer = (None, in_words(error))
         connection.send(answer)
 
 

@@ -1,14 +1,16 @@
 """Run a campaign: every network of a specification measured once, whatever happens in between.
 
 The driver hands out networks, a few more than there are workers, and writes what comes back; only the driver touches
-the store. A worker that dies takes its pool with it: the networks that were under way are then tried one at a time, so
-that the one to blame is known, and only that one is given up after some tries (recorded as ``bounds``). An executor
-that is gone is no network's fault: what was under way is begun again.
+the store. Networks that take milliseconds are handed to a process some at a time. A worker that dies takes its pool
+with it: the networks that were under way are then tried one at a time, so that the one to blame is known, and only that
+one is given up after some tries (recorded as ``bounds``). An executor that is gone is no network's fault: what was
+under way is begun again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
 import time
@@ -16,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import dataclass
+from itertools import islice
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any
@@ -34,10 +37,12 @@ from exactfd.experiments.executors import (
 )
 from exactfd.experiments.specification import Specification, text_of
 from exactfd.experiments.store import Row, Store
-from exactfd.experiments.worker import Job, given_up, work
+from exactfd.experiments.worker import Job, given_up, in_words, work, work_through
 from exactfd.io.files import StrPath
 
-_AHEAD = 2  # networks under way for each worker: none waits for the driver, few are lost with it
+_AHEAD = 2  # tasks under way for each worker: none waits for the driver, few networks are lost with it
+_TASK = 0.05  # seconds of work in a task where networks are short: handing one out costs half a millisecond
+_MOST = 50  # networks in a task
 _PAUSE = 0.2  # seconds after which the driver looks up, for an interrupt
 _UNWRITTEN = (
     0.1  # seconds after which a result is written with those that came meanwhile: a commit costs more than a row
@@ -231,7 +236,7 @@ class _Interrupts:
 @dataclass(frozen=True, slots=True)
 class _UnderWay:
     future: Any  # kept, so that its identity is its own
-    job: Job
+    jobs: tuple[Job, ...]
     begin: float
     alone: bool  # nothing else was under way: a worker that dies, dies of this
 
@@ -277,6 +282,7 @@ class _Engine:
         self._failures: dict[Job, int] = {}
         self._broken = False
         self._workers = 0
+        self._seconds = math.inf  # of a network, on an average of the last ones
 
     def run(self, executor: ManagedExecutor) -> Summary:
         """All networks, until the end or an interrupt."""
@@ -333,28 +339,35 @@ class _Engine:
                             spec.limits,
                         )
 
-    def _hand_out(self, executor: Executor, jobs: Iterator[Job]) -> None:
+    def _hand_out(self, executor: ManagedExecutor, jobs: Iterator[Job]) -> None:
         """Keep the workers busy; one job at a time where a worker has died."""
         while not self._broken:
             if self._suspects:
                 if not self._under_way:
-                    self._submit(executor, self._suspects.popleft(), alone=True)
+                    self._submit(executor, (self._suspects.popleft(),), alone=True)
                 return
             if len(self._under_way) >= self._workers * _AHEAD:
                 return
-            job = self._again.popleft() if self._again else next(jobs, None)
-            if job is None:
+            if self._again:
+                task: tuple[Job, ...] = (self._again.popleft(),)
+            else:
+                task = tuple(islice(jobs, self._size() if getattr(executor, "takes_several", False) else 1))
+            if not task:
                 return
-            self._submit(executor, job, alone=False)
+            self._submit(executor, task, alone=False)
 
-    def _submit(self, executor: Executor, job: Job, *, alone: bool) -> None:
+    def _size(self) -> int:
+        """How many networks make a task."""
+        return int(min(max(_TASK / max(self._seconds, 1e-9), 1), _MOST))
+
+    def _submit(self, executor: Executor, task: tuple[Job, ...], *, alone: bool) -> None:
         try:
-            future = executor.submit(work, job)
+            future = executor.submit(work, task[0]) if len(task) == 1 else executor.submit(work_through, task)
         except BrokenExecutor:
-            (self._suspects if alone else self._again).append(job)
+            (self._suspects if alone else self._again).extend(task)
             self._broken = True
             return
-        self._under_way[id(future)] = _UnderWay(future, job, time.monotonic(), alone)
+        self._under_way[id(future)] = _UnderWay(future, task, time.monotonic(), alone)
         future.add_done_callback(self._finished.put)
 
     def _collect(self) -> None:
@@ -382,36 +395,56 @@ class _Engine:
             self._watch(self._state())
 
     def _state(self) -> State:
-        counts = self._before, self._done, self._bounds, len(self._given_up), len(self._under_way)
+        counts = self._before, self._done, self._bounds, len(self._given_up), self._networks_under_way()
         return State(self._specification.networks, *counts, self._workers)
 
+    def _networks_under_way(self) -> int:
+        return sum(len(under_way.jobs) for under_way in self._under_way.values())
+
     def _rows_of(self, future: Any) -> list[Row]:
-        """What came back; nothing where the job is to be tried again."""
+        """What came back; nothing of jobs that are to be tried again."""
         under_way = self._under_way.pop(id(future))
-        job, seconds = under_way.job, time.monotonic() - under_way.begin
+        jobs, seconds = under_way.jobs, time.monotonic() - under_way.begin
         try:
-            rows: list[Row] = future.result()
+            found = future.result()
         except (ExecutorLost, CancelledError):
             self._broken = True
-            (self._suspects if under_way.alone else self._again).append(job)
+            (self._suspects if under_way.alone else self._again).extend(jobs)
             return []
         except (BrokenExecutor, WorkerDied) as error:
             of_ours = isinstance(error, BrokenExecutor)  # on a cluster it may have waited for a worker
             self._broken |= of_ours
             if not under_way.alone:
-                self._suspects.append(job)
+                self._suspects.extend(jobs)
                 return []
+            (job,) = jobs
             reason = "its worker process was killed, or died" if of_ours else str(error)
-            again, late = self._suspects, of_ours and seconds >= job.most_seconds
+            late = of_ours and seconds >= job.most_seconds
+            return self._failed(job, self._suspects, late, reason, seconds)
         except NetworkFailed as error:
-            again, late, reason, seconds = self._again, error.late, str(error), error.seconds
+            (job,) = jobs
+            return self._failed(job, self._again, error.late, str(error), error.seconds)
         except UnfitWorker as error:
             raise InputError(f"{error}; what is finished is in the store, and a new run goes on") from None
         except Exception as error:  # a bug: the campaign goes on, and says so in the end
-            again, late, reason = self._again, False, f"{type(error).__name__}: {error}"
+            found = [in_words(error)] * len(jobs)
         else:
-            self._done += 1
-            return rows
+            found = [found] if len(jobs) == 1 else found
+        rows: list[Row] = []
+        for job, outcome in zip(jobs, found, strict=True):
+            if isinstance(outcome, str):
+                rows += self._failed(job, self._again, False, outcome, seconds / len(jobs))
+            else:
+                self._done += 1
+                self._note_seconds(sum(row.seconds for row in outcome))
+                rows += outcome
+        return rows
+
+    def _note_seconds(self, seconds: float) -> None:
+        self._seconds = seconds if self._seconds == math.inf else 0.9 * self._seconds + 0.1 * seconds
+
+    def _failed(self, job: Job, again: deque[Job], late: bool, reason: str, seconds: float) -> list[Row]:
+        """To be tried again, or given up."""
         self._failures[job] = self._failures.get(job, 0) + 1
         if self._failures[job] <= self._retries and not late:
             again.append(job)

@@ -35,7 +35,10 @@ class Executor(Protocol):
 
 @runtime_checkable
 class ManagedExecutor(Executor, Protocol):
-    """An executor that knows its size and can be mended."""
+    """An executor that knows its size and can be mended.
+
+    One with an attribute ``takes_several`` that is true is handed short networks some at a time.
+    """
 
     def workers(self) -> int:
         """How many networks it does at once: now, for it may change. Cheap enough to be asked all the time."""
@@ -82,6 +85,8 @@ def processors() -> int:
 
 class Processes:
     """A pool of processes that can be made anew after a worker has died."""
+
+    takes_several = True
 
     def __init__(self, count: int, memory: int) -> None:
         self._count, self._memory = count, memory

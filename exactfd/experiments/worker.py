@@ -15,6 +15,7 @@ import resource
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -92,6 +93,22 @@ def work(job: Job) -> list[Row]:
     finally:
         if _IN_OWN_PROCESS:
             signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def work_through(jobs: Sequence[Job]) -> list[list[Row] | str]:
+    """One network after the other: for each its rows, or what went wrong, in words."""
+    found: list[list[Row] | str] = []
+    for job in jobs:
+        try:
+            found.append(work(job))
+        except Exception as error:  # a bug: it is no other network's fault
+            found.append(in_words(error))
+    return found
+
+
+def in_words(error: Exception) -> str:
+    """What a failure is called in the summary of a campaign."""
+    return f"{type(error).__name__}: {error}"
 
 
 def given_up(job: Job, reason: str, seconds: float) -> list[Row]:

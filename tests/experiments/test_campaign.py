@@ -300,6 +300,70 @@ def test_a_network_that_fails_is_given_up_and_said(tmp_path):
         assert tabulate(store)[0].tallies["dimension"]["attains_upper_bound"].unknown == 1
 
 
+class Several:
+    """An executor in this process that takes several networks at a time; it breaks with some, and can be mended."""
+
+    takes_several = True
+
+    def __init__(self, breaks):
+        self.tasks, self._breaks, self._broken = [], set(breaks), False
+
+    def workers(self):
+        return 2
+
+    def renew(self):
+        self._broken = False
+
+    def submit(self, function, argument):
+        future = Future()
+        numbers = [job.number for job in (argument if isinstance(argument, tuple) else [argument])]
+        self.tasks.append(numbers)
+        self._broken |= not self._breaks.isdisjoint(numbers)
+        if self._broken:
+            self._breaks -= set(numbers)
+            future.set_exception(BrokenExecutor())
+            return future
+        try:
+            future.set_result(function(argument))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+FORTY = {**SMALL, "count": 40, "architectures": [[1, 2, 1]], "laws": {"he": {"weights": "he"}}, "measures": ["floats"]}
+
+
+@pytest.mark.parametrize("breaks", [[], [0], [17, 18, 30], range(40)])
+def test_tasks_of_several_networks(tmp_path, breaks, monkeypatch):
+    """Each network is done once, whatever breaks; what was under way then is tried alone."""
+    monkeypatch.setattr(engine, "_TASK", 1e9)
+    monkeypatch.setattr(engine, "_MOST", 7)
+    executor = Several(breaks)
+    summary = run_campaign(parse_specification(FORTY), tmp_path / "a.store", executor=executor)
+    assert (summary.done, summary.given_up, max(map(len, executor.tasks))) == (40, (), 7)
+    run_campaign(parse_specification(FORTY), tmp_path / "b.store", executor=ThreadPoolExecutor(1))
+    assert contents(tmp_path / "a.store") == contents(tmp_path / "b.store")
+
+
+def divides(job):
+    """Fails with two networks, at any time."""
+    return [] if job.number not in (20, 21) else 1 / 0
+
+
+def test_a_failure_among_several(tmp_path, monkeypatch):
+    """It is counted for its own network."""
+    monkeypatch.setattr(engine, "_TASK", 1e9)
+    monkeypatch.setattr(engine, "work", divides)
+    monkeypatch.setattr("exactfd.experiments.worker.work", divides)
+    executor = Several([])
+    summary = run_campaign(parse_specification(FORTY), tmp_path / "a.store", executor=executor, retries=1)
+    assert summary.done == 40
+    assert sorted(text.partition(" of")[0] for text in summary.given_up) == ["network 20", "network 21"]
+    assert all("given up after 2 tries: ZeroDivisionError" in text for text in summary.given_up)
+    seen = [number for task in executor.tasks for number in task]
+    assert [seen.count(number) for number in (19, 20, 21, 22)] == [1, 2, 2, 1]
+
+
 # --------------------------------------------------------------------------- the store
 
 
@@ -529,6 +593,24 @@ def deadly(job):
     if job.number == 1:
         os._exit(1)
     return work(job)
+
+
+def deadly_among(jobs):
+    """The same for several networks."""
+    return [deadly(job) for job in jobs]
+
+
+def test_a_network_that_ends_the_worker_of_several(tmp_path, monkeypatch):
+    """Only that one is given up, and the others are done."""
+    monkeypatch.setattr(engine, "work", deadly)
+    monkeypatch.setattr(engine, "work_through", deadly_among)
+    monkeypatch.setattr(engine._Engine, "_size", lambda self: 8)
+    summary = run_campaign(parse_specification(FORTY), tmp_path / "a.store", workers=2, retries=1)
+    assert summary.done == 40
+    (given_up,) = summary.given_up
+    assert given_up.startswith("network 1 of the law he at (1,2,1): given up after 2 tries: its worker process was")
+    with Store(tmp_path / "a.store") as store:
+        assert [row.number for row in store.rows() if row.status == "bounds"] == [1]
 
 
 @pytest.mark.parametrize(("function", "message"), [(stuck, "stopped after"), (deadly, "given up after 2 tries")])
