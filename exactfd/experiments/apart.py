@@ -1,8 +1,8 @@
-"""A process for one network at a time, beside a worker of a cluster, which is not ours to bound or to kill.
+"""A process for one task at a time, beside a worker of a cluster, which is not ours to bound or to kill.
 
 The worker of the cluster waits. Its companion has the limits of :mod:`exactfd.experiments.worker`: bounded memory, one
-BLAS thread, an end when it heeds no limit, an end when the worker is gone. Whatever happens to it, exactly one network
-is to blame. (A worker of Dask is a daemon, which :mod:`multiprocessing` lets have no children.)
+BLAS thread, an end when it heeds no limit, an end when the worker is gone. Whatever happens to it, a network of this
+task is to blame. (A worker of Dask is a daemon, which :mod:`multiprocessing` lets have no children.)
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _IDLE = 60.0  # seconds without work after which a companion ends; after half of
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a network: a value, or words about what went wrong. It crosses the network, so nothing else.
+    """What became of a task: a value, or words about what went wrong. It crosses the network, so nothing else.
 
     Attributes
     ----------
     value
-        The rows.
+        What the function gave: rows.
     failure
         Why there are none.
     seconds, late

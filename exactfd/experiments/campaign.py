@@ -417,13 +417,14 @@ class _Engine:
             if not under_way.alone:
                 self._suspects.extend(jobs)
                 return []
-            (job,) = jobs
             reason = "its worker process was killed, or died" if of_ours else str(error)
-            late = of_ours and seconds >= job.most_seconds
-            return self._failed(job, self._suspects, late, reason, seconds)
+            late = of_ours and seconds >= jobs[0].most_seconds
+            return self._failed(jobs[0], self._suspects, late, reason, seconds)
         except NetworkFailed as error:
-            (job,) = jobs
-            return self._failed(job, self._again, error.late, str(error), error.seconds)
+            if len(jobs) > 1:  # which one is not known: each has a process for itself now
+                self._again.extend(jobs)
+                return []
+            return self._failed(jobs[0], self._again, error.late, str(error), error.seconds)
         except UnfitWorker as error:
             raise InputError(f"{error}; what is finished is in the store, and a new run goes on") from None
         except Exception as error:  # a bug: the campaign goes on, and says so in the end

@@ -1,6 +1,6 @@
 """Campaigns on a cluster of Dask: an executor for :func:`exactfd.experiments.run_campaign`.
 
-Each thread of a Dask worker has a process of its own beside it for one network at a time (``apart.py``): limits on time
+Each thread of a Dask worker has a process of its own beside it for one task at a time (``apart.py``): limits on time
 and memory hold as on one machine, and no network can take a worker of the cluster with it.
 """
 
@@ -95,11 +95,14 @@ class Cluster:
 
     # ------------------------------------------------------------------ what the engine asks for
 
-    def submit(self, function: Callable[[Job], Any], job: Job, /) -> Any:
-        """Begin ``function(job)`` on a worker, in a process of its own with the job's limits."""
-        limits = job.limits.memory, job.most_seconds
+    takes_several = True
+
+    def submit(self, function: Callable[[Any], Any], argument: Job | tuple[Job, ...], /) -> Any:
+        """Begin ``function(argument)`` on a worker, for a job or some, in a process of its own with their limits."""
+        jobs = argument if isinstance(argument, tuple) else (argument,)
+        limits = jobs[0].limits.memory, sum(job.most_seconds for job in jobs)
         try:
-            future = self._executor.submit(run_apart, function, job, *limits, self._versions)
+            future = self._executor.submit(run_apart, function, argument, *limits, self._versions)
         except Exception as error:  # a client that is closed says so in many ways
             if self._client.status == "running" and not isinstance(error, OSError):
                 raise

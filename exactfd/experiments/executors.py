@@ -56,7 +56,7 @@ class ExecutorLost(BrokenExecutor):
 
 
 class NetworkFailed(Exception):
-    """A network failed, or killed the process that it had for itself.
+    """A network failed, or killed the process that its task had for itself.
 
     Attributes
     ----------

@@ -99,6 +99,9 @@ class Part(Subdivision):
         self._place = self._place[0], neuron
         super().cut(neuron)
 
+    def _runs(self, progress: Progress) -> None:
+        """Each neuron is noted."""
+
     def _note_cut(self, mixed: Sequence[Indices | Lengths]) -> None:
         self.cuts[self._place] = [cells.astype(np.int32) for cells in mixed]
 

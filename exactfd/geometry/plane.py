@@ -15,7 +15,7 @@ is ``c_i0 + x_1 (c_i1 - q_1 c_i0) + x_2 (c_i2 - q_2 c_i0)``, and small polygons 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -99,10 +99,10 @@ class PlaneTable(GeneratorTable):
             count = loops.add_in_frames(
                 *(ends, first, neuron, edges, cells, self._frames, self._heights, self._carriers, self._edges),
                 *(self._polygons, self._origins.origin, self._values.reshape(-1), self._errors.reshape(-1)),
-                *(*self._columns, asked),
+                *(*self.columns, asked),
             )
             self._edges += len(edges) + len(cells)
-            self._note_added(neuron, len(ends), asked[:count])
+            self.note_added(neuron, len(ends), asked[:count])
             return
         u, v = ends.T.astype(np.intp, order="C")
         positive, negative, crossing = self._enter(ends, u, v, neuron)
@@ -124,6 +124,34 @@ class PlaneTable(GeneratorTable):
             negative[:, crossed] ^= open_ & ~minus
             undecided = crossed[(open_ & ~(plus | minus)).any(axis=0)]
         self._note_signs(first, positive, negative, undecided)
+
+    # ------------------------------------------------------------------ many neurons
+
+    @property
+    def numbers(self) -> tuple[tuple[FloatArray, FloatArray, int], tuple[bool, IntArray, FloatArray, IntArray, int]]:
+        """What the loop over many neurons reads: numbers at generators, and the frames of the last layer."""
+        framed = self._frames is not None
+        frames = _NO_FRAMES if self._frames is None else self._frames
+        return (self._values, self._errors, self._dropped), (
+            *(framed, frames, self._heights, self._carriers, self._polygons),
+        )
+
+    def reserve(self, points: int, edges: int) -> None:
+        """Room for so many generators and carriers."""
+        self._reserve(points)
+        if self._frames is not None:
+            self._reserve_carriers(edges)
+
+    def note_run(self, points: int, edges: int, made: Iterable[tuple[int, int]]) -> None:
+        """How many generators and edges there are after some neurons; and for each neuron the first generator that it
+        made, or -1.
+        """
+        self.count = points
+        if self._frames is not None:
+            self._edges = edges
+        self._made.extend((first, self._layer, neuron) for neuron, first in made if first >= 0)
+
+    # ------------------------------------------------------------------ one neuron, by NumPy
 
     def _carry(self, neuron: int, edges: IntArray, cells: IntArray) -> tuple[IntArray, IntArray]:
         """Frames and neurons of the edges that are cut; those of the new edges are noted."""
@@ -212,4 +240,5 @@ class PlaneTable(GeneratorTable):
 
 #: The second vector on an edge: the third coordinate is 0 there.
 _THIRD = np.array([[0.0], [0.0], [1.0]])
+_NO_FRAMES = np.zeros((3, 0), dtype=np.int64)
 _NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])

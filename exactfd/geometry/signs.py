@@ -162,8 +162,8 @@ class GeneratorTable:
         loops = self._compiled()
         if loops is not None:
             asked = np.empty(len(ends), dtype=np.int64)
-            count = loops.add(ends, first, neuron, self._dropped, self._values, self._errors, *self._columns, asked)
-            self._note_added(neuron, len(ends), asked[:count])
+            count = loops.add(ends, first, neuron, self._dropped, self._values, self._errors, *self.columns, asked)
+            self.note_added(neuron, len(ends), asked[:count])
             return
         u, v = ends.T.astype(np.intp, order="C")
         for rows in blocks(first, last, self._values.shape[1]):
@@ -214,11 +214,11 @@ class GeneratorTable:
         return self._loops
 
     @property
-    def _columns(self) -> tuple[Words, Words, BoolArray, IntArray]:
+    def columns(self) -> tuple[Words, Words, BoolArray, IntArray]:
         """What the loops write to beside the floats."""
         return self.positive, self.negative, self.finite, self._parents
 
-    def _note_added(self, neuron: int, added: int, undecided: IntArray) -> None:
+    def note_added(self, neuron: int, added: int, undecided: IntArray) -> None:
         """Loops have added generators; integers tell the signs of the ``undecided`` among them.
 
         Only at those may a neuron vanish that has vanished nowhere: at another one the sign is that of an end, and

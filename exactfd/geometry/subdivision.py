@@ -36,6 +36,7 @@ from exactfd.geometry import bits
 from exactfd.geometry.bits import BoolArray, Words
 from exactfd.geometry.homogeneous import HomogeneousNetwork
 from exactfd.geometry.plane import PlaneTable
+from exactfd.geometry.plane_runs import PlaneRuns, runs
 from exactfd.geometry.signs import GeneratorTable
 from exactfd.geometry.start import Walls, cube, half_space
 from exactfd.geometry.tables import CellTable, Indices, LabelHistory, Lengths, Rows
@@ -87,11 +88,15 @@ class _Waiting:
 
     def find(self, loops: Any, bit: np.uint64, position: Indices) -> int:
         """Number of cells that the neuron ``bit`` cuts: they are noted, with their places and positions."""
+        self.reserve_found()
+        self.count, m = loops.hits(bit, self.cells, self.mixed, self.count, self.found, self.places, position)
+        return int(m)
+
+    def reserve_found(self) -> None:
+        """Room for what the loops find."""
         if len(self.found) < self.count:
             self.found, self.places = np.empty((2, len(self.cells)), dtype=np.int32)
             self.begins = np.empty(len(self.cells), dtype=np.int64)
-        self.count, m = loops.hits(bit, self.cells, self.mixed, self.count, self.found, self.places, position)
-        return int(m)
 
     def compress(self) -> None:
         """Forget the cells without a bit left."""
@@ -157,12 +162,25 @@ class Subdivision:
         width = self.network.widths[layer]
         done, total = sum(self.network.widths[:layer]), sum(self.network.widths)
         self._start_layer(layer)
-        for neuron in range(width):
-            self.cut(neuron)
-            progress("neurons", done + neuron + 1, total)
+        neuron, many = 0, None
+        while neuron < width:
+            many = many or self._runs(progress)
+            if many is None:
+                self.cut(neuron)
+                neuron += 1
+            else:
+                self._start_neuron(neuron)
+                neuron = many.cut(neuron, width)
+            progress("neurons", done + neuron, total)
             self.check_budget()
         signs = self._all_signs()
         self.history.record(width, [pair[0] for pair in signs], [pair[1] for pair in signs], self.tables)
+
+    def _runs(self, progress: Progress) -> PlaneRuns | None:
+        """What cuts by many neurons in one call, where nobody asks after each neuron."""
+        if self.dimension != 2 or progress is not silent or self.budget.max_cells is not None:
+            return None
+        return runs(self)
 
     def close(self) -> None:
         """Keep of the cells what is needed when all neurons are done."""
@@ -219,12 +237,15 @@ class Subdivision:
 
     # ------------------------------------------------------------------ one neuron
 
+    def _start_neuron(self, neuron: int) -> None:
+        if neuron % bits.WORD == 0:
+            self.generators.forget(neuron)
+            self._start_word(neuron // bits.WORD)
+
     def cut(self, neuron: int) -> None:
         """Subdivide every mixed cell by one neuron of the current layer."""
         word, bit = bits.bit_of(neuron)
-        if neuron % bits.WORD == 0:
-            self.generators.forget(neuron)
-            self._start_word(word)
+        self._start_neuron(neuron)
         if self._loops is None:  # they may come in the middle of a long work
             self._loops = compiled.loops("exactfd.geometry.subdivision_loops")
         if self._loops is not None:

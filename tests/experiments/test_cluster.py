@@ -112,6 +112,7 @@ def test_an_interrupt_finishes_what_is_under_way(tmp_path, spec):
 
 def test_back_pressure_follows_the_size_of_the_cluster(tmp_path, scheduler, monkeypatch):
     monkeypatch.setattr(adapter, "_LOOK", 0.05)
+    monkeypatch.setattr(engine, "_MOST", 3)
     states = []
 
     def watch(state):
@@ -127,7 +128,7 @@ def test_back_pressure_follows_the_size_of_the_cluster(tmp_path, scheduler, monk
     assert (summary.done, summary.bounds) == (150, 0)
     assert states[0].workers == 1
     assert max(state.workers for state in states) == 3
-    assert all(state.under_way <= 2 * state.workers for state in states)
+    assert all(state.under_way <= 2 * 3 * state.workers for state in states)
     assert [state.done for state in states] == sorted(state.done for state in states)
     assert states[-1].done == 150
 
@@ -162,6 +163,26 @@ def test_a_network_that_stops_its_process(tmp_path, monkeypatch, scheduler, func
     with Store(tmp_path / "a.store") as store:
         assert [row.status for row in store.rows()] == ["proved", "bounds", "proved", "proved"]
     assert set(scheduler.scheduler_info["workers"]) == workers
+
+
+def deadly_among(jobs):
+    """The same for several networks."""
+    return [deadly(job) for job in jobs]
+
+
+def test_a_network_that_stops_the_process_of_several(tmp_path, monkeypatch, scheduler):
+    """The others of its task are done alone, that one is given up."""
+    monkeypatch.setattr(engine, "work", deadly)
+    monkeypatch.setattr(engine, "work_through", deadly_among)
+    monkeypatch.setattr(engine._Engine, "_size", lambda self: 8)
+    document = {**TINY, "count": 40}
+    with Cluster(scheduler.scheduler_address) as cluster:
+        summary = run_campaign(parse_specification(document), tmp_path / "a.store", executor=cluster, retries=1)
+    assert summary.done == 40
+    (given_up,) = summary.given_up
+    assert given_up == "network 1 of the law he at (1,2,1): given up after 2 tries: its process was killed, or died"
+    with Store(tmp_path / "a.store") as store:
+        assert [row.number for row in store.rows() if row.status == "bounds"] == [1]
 
 
 def test_a_cluster_without_workers(tmp_path, scheduler):
