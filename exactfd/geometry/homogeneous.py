@@ -3,7 +3,7 @@
 Biases are multiplied by an extra coordinate ``t`` and the network is looked at on ``t >= 0``: points of ``R^{n_0}``
 have ``t > 0`` and directions at infinity have ``t = 0``. The homogenised network is piecewise linear, so one
 evaluation serves vertices and rays alike. Multiplying a neuron by a positive number changes no sign, so every row can
-be made primitive and integral (for exact evaluation) or of size one (for floats).
+be made integral (for exact evaluation) or of size one (for floats).
 
 If the first ReLU layer has rank ``r < n_0``, nothing depends on the kernel of its weights. The coordinates are then
 ``r`` independent pre-activations of the first layer, and each cell of ``R^r`` stands for its product with
@@ -28,6 +28,9 @@ BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 Exponents = np.ndarray[Any, np.dtype[np.int64]]
 
 
+_SHORT = 1024  # bits of a denominator that all entries of a layer may have in common
+
+
 @dataclass(frozen=True)
 class HomogeneousNetwork:
     """Integer layers on the coordinates ``(y_1, ..., y_r, t)``.
@@ -43,12 +46,16 @@ class HomogeneousNetwork:
         row ``i`` is a positive multiple of neuron ``i``, with the inputs multiplied likewise.
     lift
         Rational ``n_0 x (r + 1)`` matrix: a point ``(y, t)`` stands for ``x = lift (y, t) / t`` modulo the lineality.
+    floats
+        Where they are known, for each layer: floats of which the entries without the last column are exact multiples,
+        and the exponent ``k`` of the multiple ``2^k``.
     """
 
     rank: int
     lineality: int
     layers: tuple[fmpz_mat, ...]
     lift: fmpq_mat
+    floats: tuple[tuple[FloatArray, int] | None, ...] = ()
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -58,7 +65,8 @@ class HomogeneousNetwork:
     @cached_property
     def _rounded(self) -> list[tuple[FloatArray, Exponents]]:
         """Each layer as mantissas and exponents."""
-        return [rounded(layer.tolist()) for layer in self.layers]
+        known = self.floats or (None,) * len(self.layers)
+        return [_rounded_layer(layer, floats) for layer, floats in zip(self.layers, known, strict=True)]
 
     @cached_property
     def exponents(self) -> list[Exponents]:
@@ -89,6 +97,16 @@ class HomogeneousNetwork:
         t = coordinates[-1]
         entries: list[fmpq] = column.entries()
         return [entry / t for entry in entries] if t != 0 else entries
+
+
+def _rounded_layer(layer: fmpz_mat, floats: tuple[FloatArray, int] | None) -> tuple[FloatArray, Exponents]:
+    """As :func:`rounded`, of all entries; most of them need not be converted where floats are known."""
+    if floats is None:
+        return rounded(layer.tolist())
+    last = layer.ncols() - 1
+    mantissas, exponents = np.frexp(floats[0])
+    own, powers = rounded([[layer[i, last]] for i in range(layer.nrows())])
+    return np.hstack([mantissas, own]), np.hstack([exponents + np.int64(floats[1]), powers])
 
 
 def rounded(rows: list[list[fmpz]]) -> tuple[FloatArray, Exponents]:
@@ -133,18 +151,36 @@ def homogenise(network: Network, *, quotient: bool = True) -> HomogeneousNetwork
     else:
         rank, first, lift = _first_layer_coordinates(augmented[0] if augmented else None, n0)
         augmented[:1] = [first] if augmented else []
-    layers = []
+    layers: list[fmpz_mat] = []
+    floats: list[tuple[FloatArray, int] | None] = []
     scales = [fmpq(1)] * rank
-    for matrix in augmented:
-        layer, scales = _integer_layer(matrix, scales)
+    for number, matrix in enumerate(augmented):
+        layer, scales, power = _integer_layer(matrix, scales)
         layers.append(layer)
-    return HomogeneousNetwork(rank=rank, lineality=n0 - rank, layers=tuple(layers), lift=lift)
+        same = power is not None and not (quotient and number == 0) and network.stored_in_floats
+        floats.append((network.nearest_layers[number][:, :-1], power) if same and power is not None else None)
+    return HomogeneousNetwork(rank, n0 - rank, tuple(layers), lift, tuple(floats))
 
 
-def _integer_layer(matrix: fmpq_mat, scales: list[fmpq]) -> tuple[fmpz_mat, list[fmpq]]:
-    """Primitive positive multiples of the rows, on inputs that are multiplied by ``scales``; and the scales of the
-    outputs, one for a row of zeros.
+def _integer_layer(matrix: fmpq_mat, scales: list[fmpq]) -> tuple[fmpz_mat, list[fmpq], int | None]:
+    """Integral positive multiples of the rows, on inputs that are multiplied by ``scales``; the scales of the outputs;
+    and ``k`` where the weights are multiplied by ``2^k``.
+
+    Rows are multiplied alike where that leaves integers short; otherwise each becomes primitive.
     """
+    integers, denominator = matrix.numer_denom()
+    first = scales[0] if scales else fmpq(1)
+    if denominator.bit_length() <= _SHORT and first.q == 1 and all(scale == first for scale in scales):
+        last = integers.ncols() - 1
+        for i in range(integers.nrows()):
+            integers[i, last] *= first.p
+        power = denominator.bit_length() - 1
+        outputs = [first * denominator] * integers.nrows()
+        return integers, outputs, power if denominator == fmpz(1) << power else None
+    return *_primitive_layer(matrix, scales), None
+
+
+def _primitive_layer(matrix: fmpq_mat, scales: list[fmpq]) -> tuple[fmpz_mat, list[fmpq]]:
     common = fmpz(1)
     for scale in scales:
         common = common.lcm(scale.p)
@@ -168,28 +204,30 @@ def _first_layer_coordinates(first: fmpq_mat | None, n0: int) -> tuple[int, fmpq
     """Rank, first layer and lift in the coordinates ``y = (r independent pre-activations)``."""
     if first is None:
         return 0, fmpq_mat(0, 1), fmpq_mat(n0, 1)
-    augmented = first.tolist()
-    weight = fmpq_mat([row[:-1] for row in augmented])
-    rows = pivot_columns(weight.transpose())
+    rows, columns = _independent(first, n0)
     rank = len(rows)
     if rank == 0:  # every hyperplane is at infinity or everything: signs are constants
-        return 0, fmpq_mat([row[-1:] for row in augmented]), fmpq_mat(n0, 1)
-    columns = pivot_columns(fmpq_mat([augmented[i][:-1] for i in rows]))
-    chosen = fmpq_mat([[row[j] for j in columns] for row in augmented])
-    inverse = fmpq_mat([[augmented[i][j] for j in columns] for i in rows]).inv()
-    offset = fmpq_mat([augmented[i][-1:] for i in rows])
-    coefficients = chosen * inverse
-    constants = coefficients * offset
-    new_first = fmpq_mat(
-        [
-            [*row, old[-1] - constant]
-            for row, old, constant in zip(coefficients.tolist(), augmented, constants.entries(), strict=True)
-        ]
-    )
-    lift = fmpq_mat(n0, rank + 1)
-    shift = inverse * offset
-    for i, column in enumerate(columns):
+        return 0, fmpq_mat([row[-1:] for row in first.tolist()]), fmpq_mat(n0, 1)
+    chosen = first if rank == n0 else fmpq_mat([[row[j] for j in (*columns, n0)] for row in first.tolist()])
+    inverse = fmpq_mat([[first[i, j] for j in columns] for i in rows]).inv()
+    shift = inverse * fmpq_mat([[first[i, n0]] for i in rows])
+    back = fmpq_mat(rank + 1, rank + 1)  # from the new coordinates to the chosen old ones
+    for i in range(rank):
         for j in range(rank):
-            lift[column, j] = inverse[i, j]
-        lift[column, rank] = -shift[i, 0]
-    return rank, new_first, lift
+            back[i, j] = inverse[i, j]
+        back[i, rank] = -shift[i, 0]
+    back[rank, rank] = fmpq(1)
+    lift = fmpq_mat(n0, rank + 1)
+    for i, column in enumerate(columns):
+        for j in range(rank + 1):
+            lift[column, j] = back[i, j]
+    return rank, chosen * back, lift
+
+
+def _independent(first: fmpq_mat, n0: int) -> tuple[list[int], list[int]]:
+    """The first rows of the weights that are a basis of their span, and the first columns on which they are one."""
+    if first.nrows() >= n0 and fmpq_mat([[first[i, j] for j in range(n0)] for i in range(n0)]).det() != 0:
+        return list(range(n0)), list(range(n0))
+    weight = [row[:-1] for row in first.tolist()]
+    rows = pivot_columns(fmpq_mat(weight).transpose())
+    return rows, pivot_columns(fmpq_mat([weight[i] for i in rows])) if rows else []

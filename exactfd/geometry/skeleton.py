@@ -24,6 +24,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from flint import fmpz
 
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import InternalError
@@ -57,8 +58,8 @@ class Skeleton:
         units = [[int(i == j) for j in range(r + 1)] for i in range(r + 1)]
         rays = [[side * entry for entry in unit] for unit in units[:r] for side in (1, -1)]
         self.generators = generators(network, [units[r], *rays])
-        rows = network.layers[0].tolist()
-        self.pivots = [next(i for i, row in enumerate(rows) if row == unit) for unit in units[:r]]
+        rows = network.layers[0].tolist()  # those of the coordinates are positive multiples of unit vectors
+        self.pivots = [next(i for i, row in enumerate(rows) if _is_along(row, j)) for j in range(r)]
         edges = np.arange(2 * r, dtype=np.int32)
         self.zeros: Indices = np.zeros((1 + 2 * r, r), dtype=np.int32)  # vertex -> neurons with label 0
         self.zeros[0] = self.pivots
@@ -305,3 +306,8 @@ def _distinct(keys: Words) -> Words:
     fresh = np.ones(keys.shape[1], dtype=bool)
     fresh[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
     return keys[:, fresh]
+
+
+def _is_along(row: list[fmpz], place: int) -> bool:
+    """Whether this is a positive multiple of a unit vector."""
+    return row[place] > 0 and all(entry == 0 for j, entry in enumerate(row) if j != place)

@@ -16,7 +16,7 @@ import exactfd
 from exactfd import compiled
 from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
-from exactfd.geometry import signs_loops, tables_loops
+from exactfd.geometry import plane_runs, signs_loops, tables_loops
 from exactfd.geometry import tables as tables_module
 from exactfd.geometry.bits import WORD
 from exactfd.geometry.homogeneous import homogenise
@@ -158,6 +158,8 @@ def test_loops_may_come_in_the_middle(monkeypatch):
 
 def test_arrays_that_grow_all_the_time(monkeypatch):
     monkeypatch.setattr(tables_module, "_LEAST", 1)
+    monkeypatch.setattr(plane_runs, "_LEAST", 1)
+    monkeypatch.setattr(plane_runs, "_SMALL", 0)
     for network in [network for _, network in degenerate_networks(41, 42)] + [gaussian((4, 5, 5, 1), 1)]:
         assert_alike(network)
 
@@ -209,7 +211,7 @@ def outcome(mode, network, budget, **options):
 def test_budgets_end_alike(sizes):
     network = gaussian(sizes, 6)
     for looks in range(1, 60):
-        plain, fast = (outcome(mode, network, Countdown(looks)) for mode in MODES)
+        plain, fast = (outcome(mode, network, Countdown(looks), progress=lambda *_: None) for mode in MODES)
         assert plain == fast
     whole = sum(outcome("always", network, None))
     for most in (3, 30, 100, whole - 1, whole):
@@ -217,11 +219,28 @@ def test_budgets_end_alike(sizes):
         assert plain == fast
 
 
-def test_progress_is_told_alike():
+@pytest.mark.parametrize("most", [0, 30, 1 << 13])
+def test_budgets_that_are_asked_seldom(monkeypatch, most):
+    """Many neurons in one call: what is known when a limit runs out is a lower bound, as ever."""
+    monkeypatch.setattr(plane_runs, "_MOST", most)
+    network, partial = gaussian((2, 9, 8, 1), 6), set()
+    whole = outcome("never", network, None)
+    for looks in range(1, 60):
+        found = outcome("always", network, Countdown(looks))
+        if found[0] == "enough":
+            partial.add(found[1] or (0, 0, 0))
+        else:
+            assert found == whole
+    assert all(a <= b for known in partial for a, b in zip(known, whole, strict=True))
+    assert len(partial) == {0: 17, 30: 9, 1 << 13: 4}[most]
+
+
+@pytest.mark.parametrize("inputs", [2, 3])
+def test_progress_is_told_alike(inputs):
     seen = []
     for mode in MODES:
         seen.append([])
-        outcome(mode, gaussian((3, 7, 5, 1), 1), None, progress=lambda *news: seen[-1].append(news))
+        outcome(mode, gaussian((inputs, 7, 5, 1), 1), None, progress=lambda *news: seen[-1].append(news))
     assert seen[0] == seen[1]
     assert seen[0][-1] == ("neurons", 12, 12)
 
