@@ -63,8 +63,8 @@ class HomogeneousNetwork:
         return tuple(layer.nrows() for layer in self.layers)
 
     @cached_property
-    def _rounded(self) -> list[tuple[FloatArray, Exponents]]:
-        """Each layer as mantissas and exponents."""
+    def rounded_layers(self) -> list[tuple[FloatArray, Exponents]]:
+        """Each layer as mantissas and exponents (see :func:`rounded`)."""
         known = self.floats or (None,) * len(self.layers)
         return [_rounded_layer(layer, floats) for layer, floats in zip(self.layers, known, strict=True)]
 
@@ -75,7 +75,7 @@ class HomogeneousNetwork:
         """
         result: list[Exponents] = []
         columns = np.zeros(self.layers[0].ncols() if self.layers else 0, dtype=np.int64)
-        for mantissas, exponents in self._rounded:
+        for mantissas, exponents in self.rounded_layers:
             lengths = np.where(mantissas != 0.0, exponents + columns, np.iinfo(np.int64).min)
             top = np.where((mantissas != 0.0).any(axis=1), lengths.max(axis=1), 0)
             columns = np.append(top, 0)
@@ -86,7 +86,7 @@ class HomogeneousNetwork:
         """Layer ``index`` (from 0) in float64, entries at most one in size, correct to ``2^-52`` relative and
         ``2^-1074`` absolute; and which entries are not zero.
         """
-        mantissas, exponents = self._rounded[index]
+        mantissas, exponents = self.rounded_layers[index]
         columns = self.exponents[index - 1] if index else np.zeros(mantissas.shape[1], dtype=np.int64)
         shifts = exponents + columns - self.exponents[index][:-1, None]
         return scaled(mantissas, shifts), mantissas != 0.0

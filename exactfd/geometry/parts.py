@@ -119,7 +119,7 @@ class Part(Subdivision):
     def result(self) -> PartResult:
         """All that the whole needs when all neurons are done."""
         start = self.counts[0][0]
-        signs = [list(zip(stage.positive, stage.negative, strict=True)) for stage in self.history.stages]
+        signs = [[stage.signs(k) for k in range(len(self.tables))] for stage in self.history.stages]
         rows = [table.all_rows() for table in self.tables]
         return PartResult(self.counts, self.cuts, signs, rows, self.generators.ancestry()[start:])
 

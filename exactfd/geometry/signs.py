@@ -384,6 +384,15 @@ class GeneratorTable:
         errors[tiny] = _TINY + FLOOR
         self._values[wanted], self._errors[wanted] = values, errors
 
+    def _on_axes(self, units: list[list[fmpz]]) -> tuple[FloatArray, Exponents]:
+        """Pre-activations in the first layer, and ``t``, on half axes: there they are weights."""
+        signs = np.array([list(map(int, row)) for row in units], dtype=np.float64)
+        axes = np.abs(signs).argmax(axis=1)
+        mantissas, exponents = (array.T[axes] for array in self.network.rounded_layers[0])
+        mantissas = mantissas * signs.sum(axis=1)[:, None]
+        height, power = np.frexp(signs[:, -1:])
+        return np.hstack([mantissas, height]), np.hstack([exponents, power.astype(np.int64)])
+
     def _exact_values(self, wanted: list[int]) -> tuple[FloatArray, Exponents]:
         """Pre-activations of some generators and ``t``, rounded from exact integers to mantissas and exponents of which
         the largest is 0 (see :func:`~exactfd.geometry.homogeneous.rounded`). Their exact signs are noted.
@@ -391,13 +400,21 @@ class GeneratorTable:
         self._resolve(wanted)
         self.exact_evaluations += len(wanted)
         inputs = [self._layer_inputs(v, self._layer) for v in wanted]
-        product: list[list[fmpz]] = (fmpz_mat(inputs) * self.network.layers[self._layer].transpose()).tolist()
-        mantissas, exponents = rounded([[*z, row[-1]] for z, row in zip(product, inputs, strict=True)])
+        if self._layer == 0 and all(_is_unit(row) for row in inputs):
+            mantissas, exponents = self._on_axes(inputs)
+        else:
+            product: list[list[fmpz]] = (fmpz_mat(inputs) * self.network.layers[self._layer].transpose()).tolist()
+            mantissas, exponents = rounded([[*z, row[-1]] for z, row in zip(product, inputs, strict=True)])
         exponents -= self.network.exponents[self._layer]
         exponents -= np.where(mantissas != 0.0, exponents, np.iinfo(np.int64).min).max(axis=1)[:, None]
         signs = bits.pack(np.concatenate([mantissas[:, :-1] > 0.0, mantissas[:, :-1] < 0.0]))
         self.positive[:, wanted], self.negative[:, wanted] = signs[:, : len(wanted)], signs[:, len(wanted) :]
         return mantissas, exponents
+
+
+def _is_unit(row: list[fmpz]) -> bool:
+    """Whether this is a unit vector or the opposite of one."""
+    return sum(map(abs, row)) == 1
 
 
 class _Inherited(dict[int, list[fmpz]]):

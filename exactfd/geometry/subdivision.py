@@ -173,8 +173,8 @@ class Subdivision:
                 neuron = many.cut(neuron, width)
             progress("neurons", done + neuron, total)
             self.check_budget()
-        signs = self._all_signs()
-        self.history.record(width, [pair[0] for pair in signs], [pair[1] for pair in signs], self.tables)
+        last = layer + 1 == len(self.network.widths)
+        self.history.record(width, *self._known_signs(), self.tables, last=last)
 
     def _runs(self, progress: Progress) -> PlaneRuns | None:
         """What cuts by many neurons in one call, where nobody asks after each neuron."""
@@ -220,20 +220,17 @@ class Subdivision:
                 self._waiting[k].collect(table.positive[:count] & table.negative[:count])
             self.check_budget()
 
-    def _all_signs(self) -> list[tuple[Words, Words]]:
-        """Signs of all cells for all neurons of the layer, which have cut: a cell has those of its facets."""
-        count = self.tables[0].count
-        result = [(self.generators.positive[:, :count], self.generators.negative[:, :count])]
-        for table in self.tables[1:]:
-            if len(result[0][0]) == 1:
-                result.append((table.positive[None, : table.count], table.negative[None, : table.count]))
-            else:
-                positive, negative = (np.empty((len(below), table.count), dtype=np.uint64) for below in result[-1])
-                for below, above in zip(result[-1], (positive, negative), strict=True):
-                    for word, out in zip(below, above, strict=True):
-                        table.union(word, out)
-                result.append((positive, negative))
-        return result
+    def _known_signs(self) -> tuple[list[Words], list[Words]]:
+        """Signs for all neurons of a layer that is done: of generators, and of all cells where one word holds them."""
+        points, cells = self.tables[0], self.tables[1:]
+        positive, negative = (
+            signs[:, : points.count] for signs in (self.generators.positive, self.generators.negative)
+        )
+        more = cells if len(positive) == 1 else []
+        return (
+            [positive, *(table.positive[None, : table.count] for table in more)],
+            [negative, *(table.negative[None, : table.count] for table in more)],
+        )
 
     # ------------------------------------------------------------------ one neuron
 

@@ -248,33 +248,60 @@ def _chunks(sizes: Indices) -> list[slice]:
 
 
 @dataclass
-class _Stage:
-    """Signs of one layer's neurons (or the walls) at the cells that there were when it was done."""
+class Stage:
+    """Signs of one layer's neurons (or the walls) at the cells that there were when it was done.
+
+    After the last layer cells stay as they are, and the signs in the higher dimensions may be found when somebody asks.
+    """
 
     width: int
-    positive: list[Words]  # by dimension
+    positive: list[Words]  # by dimension, as far as they are known
     negative: list[Words]
     origin_dimension: list[Flags]  # cells of this stage -> cells of the stage before
     origin: list[Indices]
+    tables: list[CellTable]
+
+    def signs(self, dimension: int) -> tuple[Words, Words]:
+        """Words of the positive and of the negative labels: a cell has those of its facets."""
+        for table in self.tables[len(self.positive) : dimension + 1]:
+            for known in (self.positive, self.negative):
+                above: Words = np.empty((len(known[-1]), table.count), dtype=np.uint64)
+                for word, out in zip(known[-1], above, strict=True):
+                    table.union(word, out)
+                known.append(above)
+        return self.positive[dimension], self.negative[dimension]
 
 
 @dataclass
 class LabelHistory:
     """The labels of all cells, stored for each layer at the cells that the layer left."""
 
-    stages: list[_Stage] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list)
 
-    def record(self, width: int, positive: Sequence[Words], negative: Sequence[Words], cells: list[CellTable]) -> None:
-        """Note the signs of the layer that is done; the arrays are kept, and must not change."""
-        self.stages.append(
-            _Stage(
-                width,
-                list(positive),
-                list(negative),  # views: pages of spare room that were never written to cost nothing
-                [table.origin_dimension[: table.count] for table in cells],
-                [table.origin[: table.count] for table in cells],
-            )
+    def record(
+        self,
+        width: int,
+        positive: Sequence[Words],
+        negative: Sequence[Words],
+        cells: list[CellTable],
+        *,
+        last: bool = False,
+    ) -> None:
+        """Note the signs of the layer that is done; the arrays are kept, and must not change.
+
+        Those of higher dimensions may be left out; they are found at once, unless this is the ``last`` layer.
+        """
+        stage = Stage(
+            width,
+            list(positive),
+            list(negative),  # views: pages of spare room that were never written to cost nothing
+            [table.origin_dimension[: table.count] for table in cells],
+            [table.origin[: table.count] for table in cells],
+            cells,
         )
+        if not last:
+            stage.signs(len(cells) - 1)
+        self.stages.append(stage)
 
     def labels(self, dimension: int, cells: Any) -> SignArray:
         """Labels of some cells as they are now, one row a cell, stage after stage."""
@@ -286,13 +313,12 @@ class LabelHistory:
             columns = slice(stop - stage.width, stop)
             stop -= stage.width
             before, before_level = np.empty_like(number), np.empty_like(level)
-            for k in range(len(stage.positive)):
+            for k in range(len(stage.origin)):
                 here = np.flatnonzero(level == k)
                 if len(here):
                     at = number[here]
-                    result[here, columns] = bits.ternary(
-                        stage.positive[k][:, at], stage.negative[k][:, at], stage.width
-                    )
+                    positive, negative = stage.signs(k)
+                    result[here, columns] = bits.ternary(positive[:, at], negative[:, at], stage.width)
                     before[here], before_level[here] = stage.origin[k][at], stage.origin_dimension[k][at]
             number, level = before, before_level
         return result
