@@ -6,11 +6,13 @@ decided by the signs at the ends of an edge. The counts may be wrong, and nothin
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 import exactfd
+from exactfd import compiled
 from exactfd.budget import Budget
 from exactfd.geometry import bits
 from exactfd.geometry.homogeneous import homogenise
@@ -22,7 +24,8 @@ from exactfd.geometry.subdivision import Subdivision
 class FloatTable(GeneratorTable):
     """Signs as the floats have them."""
 
-    has_loops = False
+    def _compiled(self) -> ModuleType | None:
+        return compiled.loops("benchmarks.float_loops")
 
     def _propagate(self, active: Any) -> None:
         matrix, _ = self.network.float_layer(self._layer)

@@ -224,13 +224,21 @@ JOBS: dict[str, Callable[[Any], dict[str, Any]]] = {
 }
 
 
-def main(job: str, name: str) -> None:
-    """Do a job on a small network, so that everything is loaded, and then with a clock on the one that is named."""
-    prepare = PREPARE.get(job, lambda net: net)
+def main(job: str, name: str, other: str | None = None) -> None:
+    """Do a job on a small network, so that everything is loaded, and then with a clock on the one that is named.
+
+    With another job both in turn.
+    """
     network = load(name)
+    work = [_prepared(what, network) for what in (job, other) if what is not None]
+    report(*work)
+
+
+def _prepared(job: str, network: exactfd.Network) -> Callable[[], dict[str, Any]]:
+    prepare = PREPARE.get(job, lambda net: net)
     JOBS[job](prepare(load(f"random-{network.input_dimension}x3x3x1")))
     subject = prepare(network)
-    report(lambda: JOBS[job](subject))
+    return lambda: JOBS[job](subject)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ ROOT = Path(__file__).parent.parent
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-SHORT = 0.5  # seconds below which a job is called again
+SHORT = 0.5  # seconds below which a job is called again, five times at least and for as many seconds
 CALLS = 5
+Work = Callable[[], dict[str, Any]]
 NUMPY, COMPILED = {"EXACTFD_COMPILED": "never"}, {"EXACTFD_COMPILED": "always"}
 
 
@@ -31,15 +32,7 @@ def median_of(job: str, argument: str, *, runs: int = 3, loops: dict[str, str] =
 
     Counts must be the same in every run. ``loops`` tells whether compiled loops are used.
     """
-    command = [sys.executable, "-m", "benchmarks.jobs", job, argument]
-    results = []
-    for _ in range(runs):
-        done = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, **ONE_THREAD, **loops}, capture_output=True, text=True
-        )
-        if done.returncode:
-            raise RuntimeError(f"{job} {argument} failed:\n{done.stderr}")
-        results.append(json.loads(done.stdout))
+    results = [_run(job, argument, loops=loops) for _ in range(runs)]
     if any(result["counts"] != results[0]["counts"] for result in results):
         raise RuntimeError(f"{job} {argument}: the counts differ between runs")
     return {
@@ -47,6 +40,23 @@ def median_of(job: str, argument: str, *, runs: int = 3, loops: dict[str, str] =
         "memory": max(result["memory"] for result in results),
         "counts": results[0]["counts"],
     }
+
+
+def ratio_of(job: str, other: str, argument: str, *, loops: dict[str, str] = NUMPY) -> float:
+    """CPU seconds of a job over those of another one with the same counts, both in turn in one process: a machine that
+    is now slow and now fast changes both. Medians.
+    """
+    result = _run(job, argument, other, loops=loops)
+    ratio: float = result["seconds"] / result["other"]
+    return ratio
+
+
+def _run(*arguments: str, loops: dict[str, str]) -> Any:
+    command = [sys.executable, "-m", "benchmarks.jobs", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **ONE_THREAD, **loops}, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr}")
+    return json.loads(done.stdout)
 
 
 def table(header: list[str], rows: list[list[str]]) -> None:
@@ -58,19 +68,22 @@ def table(header: list[str], rows: list[list[str]]) -> None:
     print()
 
 
-def report(work: Callable[[], dict[str, Any]]) -> None:
-    """Time ``work`` (which returns its counts) by CPU seconds and print one JSON line."""
+def report(work: Work, other: Work | None = None) -> None:
+    """Time ``work`` (which returns its counts) by CPU seconds, beside ``other`` if given, and print one JSON line."""
     counts, seconds = _timed(work)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    if seconds < SHORT:
-        again = [_timed(work) for _ in range(CALLS)]
-        if any(found != counts for found, _ in again):
+    jobs, again, start = [work] if other is None else [work, other], [], time.process_time()
+    if seconds < SHORT or other is not None:
+        while len(again) < CALLS or time.process_time() < start + SHORT:
+            again.append([_timed(job) for job in jobs])
+        if any(found != counts for calls in again for found, _ in calls):
             raise SystemExit("the counts differ between calls")
-        seconds = statistics.median(taken for _, taken in again)
-    print(json.dumps({"seconds": seconds, "memory": memory, "counts": counts}))
+        seconds, *rest = (statistics.median(calls[i][1] for calls in again) for i in range(len(jobs)))
+    document = {"seconds": seconds, "memory": memory, "counts": counts}
+    print(json.dumps(document if other is None else {**document, "other": rest[0]}))
 
 
-def _timed(work: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], float]:
+def _timed(work: Work) -> tuple[dict[str, Any], float]:
     start = time.process_time()
     counts = work()
     return counts, time.process_time() - start

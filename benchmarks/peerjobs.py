@@ -76,5 +76,8 @@ if __name__ == "__main__":
     regions, seconds = timed(work)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if seconds < SHORT:
-        seconds = statistics.median(timed(work)[1] for _ in range(CALLS))
+        again, start = [], cpu_seconds()
+        while len(again) < CALLS or cpu_seconds() < start + SHORT:
+            again.append(timed(work)[1])
+        seconds = statistics.median(again)
     print(json.dumps({"seconds": seconds, "memory": memory, "counts": {"regions": regions}}))

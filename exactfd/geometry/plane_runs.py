@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from exactfd.geometry.subdivision import Subdivision
 
 _MOST = 1 << 13  # cells cut in one call: limits are looked at between calls
-_LEAST = 256  # edges that a neuron may cut before there must be more room
+_LEAST = 512  # edges that a neuron may cut before there must be more room
 _SMALL = 1 << 18  # entries of a pool that is packed in the loop
 
 

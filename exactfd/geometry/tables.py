@@ -19,7 +19,7 @@ Rows = tuple[Indices, Indices]  # rows of varying length: all entries in one arr
 
 _CHUNK = 1 << 22  # entries of a temporary array in passes over all cells
 _LOOPS = "exactfd.geometry.tables_loops"
-_LEAST = 512  # room for cells after the first growth; facets get eight times as much
+_LEAST = 1024  # room for cells after the first growth; facets get eight times as much
 
 
 class CellTable:
