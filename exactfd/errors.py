@@ -53,6 +53,11 @@ class MissingExtraError(ExactFDError, ImportError):
         )
         self.package = package
         self.extra = extra
+        self._made_of = package, extra, purpose, command
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """An error crosses from process to process by what it was made of."""
+        return type(self), self._made_of
 
 
 class EngineError(ExactFDError, RuntimeError):

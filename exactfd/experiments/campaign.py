@@ -421,18 +421,21 @@ class _Engine:
             late = of_ours and seconds >= jobs[0].most_seconds
             return self._failed(jobs[0], self._suspects, late, reason, seconds)
         except NetworkFailed as error:
-            if len(jobs) > 1:  # which one is not known: each has a process for itself now
+            if len(jobs) > 1:  # which one is not known: each is a task by itself now
                 self._again.extend(jobs)
                 return []
             return self._failed(jobs[0], self._again, error.late, str(error), error.seconds)
         except UnfitWorker as error:
             raise InputError(f"{error}; what is finished is in the store, and a new run goes on") from None
         except Exception as error:  # a bug: the campaign goes on, and says so in the end
-            found = [in_words(error)] * len(jobs)
-        else:
-            found = [found] if len(jobs) == 1 else found
+            found = in_words(error)
+            if len(jobs) > 1:
+                self._again.extend(jobs)
+                return []
+        found = [found] if len(jobs) == 1 else found
+        self._again.extend(jobs[len(found) :])  # not begun: networks before them were long
         rows: list[Row] = []
-        for job, outcome in zip(jobs, found, strict=True):
+        for job, outcome in zip(jobs, found, strict=False):
             if isinstance(outcome, str):
                 rows += self._failed(job, self._again, False, outcome, seconds / len(jobs))
             else:

@@ -23,7 +23,7 @@ from exactfd.experiments.executors import (
     one_thread_each,
     processors,
 )
-from exactfd.experiments.worker import Job
+from exactfd.experiments.worker import ENOUGH, Job
 
 PATIENCE = 60.0
 _CONNECT = 10.0  # seconds of one attempt to reach a scheduler
@@ -100,7 +100,8 @@ class Cluster:
     def submit(self, function: Callable[[Any], Any], argument: Job | tuple[Job, ...], /) -> Any:
         """Begin ``function(argument)`` on a worker, for a job or some, in a process of its own with their limits."""
         jobs = argument if isinstance(argument, tuple) else (argument,)
-        limits = jobs[0].limits.memory, sum(job.most_seconds for job in jobs)
+        seconds = max(job.most_seconds for job in jobs) + (ENOUGH if len(jobs) > 1 else 0)
+        limits = jobs[0].limits.memory, seconds
         try:
             future = self._executor.submit(run_apart, function, argument, *limits, self._versions)
         except Exception as error:  # a client that is closed says so in many ways

@@ -37,7 +37,8 @@ class Executor(Protocol):
 class ManagedExecutor(Executor, Protocol):
     """An executor that knows its size and can be mended.
 
-    One with an attribute ``takes_several`` that is true is handed short networks some at a time.
+    One with an attribute ``takes_several`` that is true is handed short networks some at a time: its ``submit`` is then
+    called with a function of one job and a job, or with a function of some jobs and a tuple of them.
     """
 
     def workers(self) -> int:

@@ -1,6 +1,6 @@
-"""What happens in a worker process: one network, drawn and measured, within its limits.
+"""What happens in a worker process: one network at a time, drawn and measured, within its limits.
 
-Nothing here knows of the store or of other networks. A worker that its driver leaves behind ends by itself.
+Nothing here knows of the store. A worker that its driver leaves behind ends by itself.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from exactfd.network import Network, OutputActivation
 _GRACE = 30.0  # seconds beyond its limits after which a network that heeds none of them is stopped
 _ROOM = 1 << 30  # bytes of address space beyond the limit on memory: what is reserved is not all used
 _LEFT_BEHIND = 64 << 20  # bytes that a network may leave in the heap of its worker
+ENOUGH = 1.0  # seconds after which no further network of a task is begun: it was to take much less
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,15 @@ def work(job: Job) -> list[Row]:
 
 
 def work_through(jobs: Sequence[Job]) -> list[list[Row] | str]:
-    """One network after the other: for each its rows, or what went wrong, in words."""
+    """One network after the other: for each its rows, or what went wrong, in words.
+
+    Networks that turn out to be long are handed back: the list then ends before the jobs do.
+    """
     found: list[list[Row] | str] = []
+    end = time.monotonic() + ENOUGH
     for job in jobs:
+        if found and time.monotonic() > end:
+            break
         try:
             found.append(work(job))
         except Exception as error:  # a bug: it is no other network's fault
@@ -108,7 +115,10 @@ def work_through(jobs: Sequence[Job]) -> list[list[Row] | str]:
 
 def in_words(error: Exception) -> str:
     """What a failure is called in the summary of a campaign."""
-    return f"{type(error).__name__}: {error}"
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # an error with a bug of its own
+        return type(error).__name__
 
 
 def given_up(job: Job, reason: str, seconds: float) -> list[Row]:

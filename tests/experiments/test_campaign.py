@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pickle
 import random
 import re
 import resource
@@ -22,8 +23,8 @@ import pytest
 
 import exactfd
 from exactfd.budget import current_memory
-from exactfd.errors import BudgetExceeded, ExactFDError, InputError
-from exactfd.experiments import Store, parse_specification, report, run_campaign, sample, tabulate
+from exactfd.errors import BudgetExceeded, ExactFDError, InputError, MissingExtraError
+from exactfd.experiments import Store, parse_specification, report, run_campaign, sample, tabulate, worker
 from exactfd.experiments import campaign as engine
 from exactfd.experiments.measures import smooth_points
 from exactfd.experiments.specification import Limits
@@ -362,6 +363,61 @@ def test_a_failure_among_several(tmp_path, monkeypatch):
     assert all("given up after 2 tries: ZeroDivisionError" in text for text in summary.given_up)
     seen = [number for task in executor.tasks for number in task]
     assert [seen.count(number) for number in (19, 20, 21, 22)] == [1, 2, 2, 1]
+
+
+class Intolerant(Several):
+    """An executor that fails with any task of several networks that one of them is in."""
+
+    def submit(self, function, argument):
+        if isinstance(argument, tuple) and any(job.number == 20 for job in argument):
+            future = Future()
+            future.set_exception(MemoryError("no room for the answer"))
+            self.tasks.append([job.number for job in argument])
+            return future
+        return super().submit(function, argument)
+
+
+def test_a_task_that_fails_as_a_whole(tmp_path, monkeypatch):
+    """None of its networks is held responsible: each is done by itself."""
+    monkeypatch.setattr(engine, "_TASK", 1e9)
+    executor = Intolerant([])
+    summary = run_campaign(parse_specification(FORTY), tmp_path / "a.store", executor=executor, retries=0)
+    assert (summary.done, summary.given_up) == (40, ())
+    (failed,) = [task for task in executor.tasks if 20 in task and len(task) > 1]
+    assert all([number] in executor.tasks for number in failed)
+
+
+def test_networks_of_a_task_that_are_long_after_all(tmp_path, monkeypatch):
+    """They do not keep one worker busy for long: those that were not begun are handed back."""
+    monkeypatch.setattr(engine, "_TASK", 1e9)
+    monkeypatch.setattr(engine, "_MOST", 7)
+    monkeypatch.setattr(worker, "ENOUGH", 0.0)
+    executor = Several([])
+    summary = run_campaign(parse_specification(FORTY), tmp_path / "a.store", executor=executor, retries=0)
+    assert (summary.done, summary.given_up) == (40, ())
+    assert max(map(len, executor.tasks)) == 7
+    assert [[number] in executor.tasks for number in range(40)].count(True) > 30
+    with Store(tmp_path / "a.store") as store:
+        assert [row.number for row in store.rows()] == list(range(40))
+
+
+class Mute(Exception):
+    """An error that cannot say what it is."""
+
+    def __str__(self):
+        raise ValueError
+
+
+def test_an_error_without_words():
+    assert worker.in_words(ZeroDivisionError("here")) == "ZeroDivisionError: here"
+    assert worker.in_words(Mute()) == "Mute"
+
+
+def test_a_missing_package_is_said_by_another_process():
+    """An error that cannot be read ends the pool of the process that raised it."""
+    error = MissingExtraError("numba", "fast", "this", "make numba")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), copy.package, copy.extra) == (str(error), "numba", "fast")
 
 
 # --------------------------------------------------------------------------- the store

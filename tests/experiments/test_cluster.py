@@ -185,6 +185,36 @@ def test_a_network_that_stops_the_process_of_several(tmp_path, monkeypatch, sche
         assert [row.number for row in store.rows() if row.status == "bounds"] == [1]
 
 
+def test_limits_of_days(tmp_path, monkeypatch, scheduler):
+    """However long the networks of a task may take together, the system can wait for them."""
+    monkeypatch.setattr(engine._Engine, "_size", lambda self: 8)
+    document = {**TINY, "count": 20, "limits": {"time": 10**7}}
+    with Cluster(scheduler.scheduler_address) as cluster:
+        summary = run_campaign(parse_specification(document), tmp_path / "a.store", executor=cluster)
+    assert (summary.done, summary.bounds) == (20, 0)
+
+
+def test_a_task_is_waited_for_as_long_as_its_longest_network():
+    """The alarm of its own process ends each network: what is waited for here does not even heed that."""
+    cluster, seen = Cluster("tcp://127.0.0.1:1"), []
+
+    class Noting:
+        def submit(self, apart, function, jobs, memory, most_seconds, versions):
+            seen.append(most_seconds)
+            return Future()
+
+    cluster._executor = Noting()
+    spec = parse_specification(TINY)
+    law = spec.laws["he"]
+    jobs = [
+        worker.Job((1, 2, 1), "he", law, "identity", 0, number, spec.measures * (number + 1), spec.limits)
+        for number in range(3)
+    ]
+    cluster.submit(worker.work_through, tuple(jobs))
+    cluster.submit(work, jobs[0])
+    assert seen == [jobs[2].most_seconds + worker.ENOUGH, jobs[0].most_seconds]
+
+
 def test_a_cluster_without_workers(tmp_path, scheduler):
     """Its networks wait for a worker, but not for ever."""
     with distributed.LocalCluster(n_workers=0, processes=False, protocol="tcp", **QUIET) as empty:
