@@ -55,12 +55,12 @@ def entry_of_a_float(rng, lowest):
 def test_integers_are_multiples_of_the_layers(lowest, quotient):
     """By positive numbers, on inputs that are multiplied by theirs; and floats of them are rounded correctly."""
     rng = random.Random(lowest)
-    for _ in range(20):
+    for _ in range(60):
         sizes = [rng.randint(1, 3) for _ in range(4)]
-        entries = [
-            np.array([[entry_of_a_float(rng, lowest) for _ in range(m + 1)] for _ in range(n)])
-            for m, n in pairwise(sizes)
-        ]
+        entries = []
+        for m, n in pairwise(sizes):
+            power = rng.choice((lowest, -2))
+            entries.append(np.array([[entry_of_a_float(rng, power) for _ in range(m + 1)] for _ in range(n)]))
         network = Network([(table[:, :-1].copy(), table[:, -1].copy()) for table in entries])
         homogeneous = homogenise(network, quotient=quotient)
         assert homogeneous == homogenise(network, quotient=quotient)
