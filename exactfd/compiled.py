@@ -10,6 +10,7 @@ otherwise: ``always`` loads them at first use, ``never`` does without.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import pickle
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from numbers import Number
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -80,15 +82,22 @@ def _kept(function: Function) -> Any:
 
     * Two processes that compile for other types of arguments at the same time may overwrite each other's files: Numba
       would then run code on arrays of a layout that it was not made for. What is loaded must be for the types asked.
-    * Numbers that a module of loops has from other modules are part of the code: they are part of the key.
+    * Numbers and loops that a module of loops has from other modules are part of the code, and so are the numbers that
+      those loops have: numbers and files are part of the key. (Numba looks at the file of the function alone.)
     * A full disk or a spoiled file costs time only.
     """
     from numba.core.caching import FunctionCache
 
+    modules = _modules_of_loops(function)
+    files = tuple(_digest(name) for name in modules if name != function.__code__.co_filename)
+
     class Kept(FunctionCache):  # type: ignore[misc]  # as above
         def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
-            numbers = {name: repr(value) for name, value in function.__globals__.items() if isinstance(value, Number)}
-            return (*super()._index_key(sig, codegen), tuple(sorted(numbers.items())), tuple(_OPTIONS.items()))
+            numbers = [
+                tuple(sorted((name, repr(value)) for name, value in names.items() if isinstance(value, Number)))
+                for names in modules.values()
+            ]
+            return (*super()._index_key(sig, codegen), *numbers, *files, tuple(_OPTIONS.items()))
 
         def load_overload(self, sig: Any, target_context: Any) -> Any:
             try:
@@ -102,3 +111,24 @@ def _kept(function: Function) -> Any:
                 super().save_overload(sig, data)
 
     return Kept(function)
+
+
+def _modules_of_loops(function: Callable[..., Any]) -> dict[str, dict[str, Any]]:
+    """The names in the module of a function, and in those of all loops that it may call in the end; by file."""
+    found: dict[str, dict[str, Any]] = {}
+    waiting = [function]
+    while waiting:
+        called = waiting.pop()
+        name = called.__code__.co_filename
+        if name not in found:
+            found[name] = called.__globals__
+            loops = (getattr(value, "py_func", None) for value in called.__globals__.values())
+            waiting += [loop for loop in loops if loop is not None]
+    return dict(sorted(found.items()))
+
+
+def _digest(name: str) -> str:
+    try:
+        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+    except OSError as error:
+        raise RuntimeError(f"no file to tell whether code is of today: {error}") from error

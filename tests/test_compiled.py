@@ -69,15 +69,24 @@ def test_without_numba(mode):
 
 KEPT_LOOP = """
 from exactfd.compiled import compiled
+from loops_of_others import start
 from numbers_of_others import SHIFT
 
 @compiled
 def weighted(table):
-    total = SHIFT
+    total = SHIFT + start()
     for i in range(table.shape[0]):
         for j in range(table.shape[1]):
             total += (i + 1) * table[i, j]
     return total
+"""
+LOOP_OF_OTHERS = """
+from exactfd.compiled import compiled
+from more_numbers import START
+
+@compiled
+def start():
+    return 2 * START
 """
 USE_IT = """
 import sys
@@ -97,6 +106,8 @@ def kept(tmp_path):
     pytest.importorskip("numba")
     (tmp_path / "kept_loop.py").write_text(KEPT_LOOP)
     (tmp_path / "numbers_of_others.py").write_text("SHIFT = 0.0\n")
+    (tmp_path / "loops_of_others.py").write_text(LOOP_OF_OTHERS)
+    (tmp_path / "more_numbers.py").write_text("START = 0.0\n")
 
     def use(kinds, cache="cache"):
         path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
@@ -121,8 +132,8 @@ def test_files_that_two_processes_have_mixed_up(kept, tmp_path):
     """Numba numbers the files of a function: two processes that begin together may both write number 1."""
     kept("C", "one")
     kept("A", "other")
-    (code,) = (tmp_path / "one").rglob("*.1.nbc")
-    (place,) = (tmp_path / "other").rglob("*.1.nbc")
+    (code,) = (tmp_path / "one").rglob("kept_loop*.1.nbc")
+    (place,) = (tmp_path / "other").rglob("kept_loop*.1.nbc")
     place.write_bytes(code.read_bytes())
     assert kept("A", "other") == [STRIDED, 0]
     assert kept("A", "other") == [STRIDED, 1]
@@ -132,7 +143,7 @@ def test_files_that_two_processes_have_mixed_up(kept, tmp_path):
 @pytest.mark.parametrize("ending", ["nbi", "nbc"])
 def test_files_that_are_cut_short(kept, tmp_path, ending, length):
     kept("C")
-    (file,) = (tmp_path / "cache").rglob(f"*.{ending}")
+    (file,) = (tmp_path / "cache").rglob(f"kept_loop*.{ending}")
     os.truncate(file, length)
     assert kept("C") == [CONTIGUOUS, 0]
 
@@ -141,6 +152,16 @@ def test_numbers_of_other_modules_are_part_of_the_code(kept, tmp_path):
     kept("C")
     (tmp_path / "numbers_of_others.py").write_text("SHIFT = 1000.0\n")
     assert kept("C") == [1000.0 + CONTIGUOUS, 0]
+
+
+def test_loops_of_other_modules_are_part_of_the_code(kept, tmp_path):
+    """Numba looks at the file of the function that calls them alone."""
+    kept("C")
+    (tmp_path / "more_numbers.py").write_text("START = 1.0\n")
+    assert kept("C") == [2.0 + CONTIGUOUS, 0]
+    (tmp_path / "loops_of_others.py").write_text(LOOP_OF_OTHERS.replace("2", "3"))
+    assert kept("C") == [3.0 + CONTIGUOUS, 0]
+    assert kept("C") == [3.0 + CONTIGUOUS, 1]
 
 
 def test_a_disk_that_is_full(monkeypatch, tmp_path):

@@ -13,7 +13,7 @@ If the first ReLU layer has rank ``r < n_0``, nothing depends on the kernel of i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -55,7 +55,7 @@ class HomogeneousNetwork:
     lineality: int
     layers: tuple[fmpz_mat, ...]
     lift: fmpq_mat
-    floats: tuple[tuple[FloatArray, int] | None, ...] = ()
+    floats: tuple[tuple[FloatArray, int] | None, ...] = field(default=(), compare=False)  # the layers tell them
 
     @property
     def widths(self) -> tuple[int, ...]:

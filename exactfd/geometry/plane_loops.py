@@ -83,7 +83,7 @@ def run(
                 or len(cells) < state[EDGES_WAIT] + m1 + m2
                 or len(top_cells) < state[POLYGONS_WAIT] + m2
                 or min(len(pairs), len(undecided)) < m1
-                or (not framed and len(values) < g + m1)
+                or (not framed and min(len(values), len(errors)) < g + m1)
             ):
                 return SHORT
             used, _, stale = split(

@@ -257,9 +257,9 @@ class GeneratorTable:
 
     def _reserve(self, needed: int) -> None:
         """Room for so many generators."""
-        if needed > len(self._values):
-            for name in ("_values", "_errors"):
-                old = getattr(self, name)
+        for name in ("_values", "_errors"):  # one may have less room to spare than the other
+            old = getattr(self, name)
+            if needed > len(old):
                 new = _spacious(needed, old.shape[1])
                 new[: self.count] = old[: self.count]
                 setattr(self, name, new)

@@ -2,7 +2,6 @@
 
 Each number is made by the operations of the NumPy code there, in its order, each rounded as there: the error analysis
 is the same, and so is every float, but for the sign of a zero and of an infinity made from one, which decide nothing.
-What these loops call is in this file, since compiled code that has been kept is made anew when its own file changes.
 """
 
 from __future__ import annotations

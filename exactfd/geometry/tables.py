@@ -255,21 +255,27 @@ class Stage:
     """
 
     width: int
-    positive: list[Words]  # by dimension, as far as they are known
-    negative: list[Words]
+    known: list[tuple[Words, Words]]  # the positive and the negative ones by dimension, as far as they are known
     origin_dimension: list[Flags]  # cells of this stage -> cells of the stage before
     origin: list[Indices]
     tables: list[CellTable]
 
     def signs(self, dimension: int) -> tuple[Words, Words]:
         """Words of the positive and of the negative labels: a cell has those of its facets."""
-        for table in self.tables[len(self.positive) : dimension + 1]:
-            for known in (self.positive, self.negative):
-                above: Words = np.empty((len(known[-1]), table.count), dtype=np.uint64)
-                for word, out in zip(known[-1], above, strict=True):
-                    table.union(word, out)
-                known.append(above)
-        return self.positive[dimension], self.negative[dimension]
+        known = list(self.known)  # other threads, or who asks again after an interrupt, see nothing that is half done
+        for table in self.tables[len(known) : dimension + 1]:
+            positive, negative = known[-1]
+            known.append((_of_facets(table, positive), _of_facets(table, negative)))
+        self.known = known
+        return known[dimension]
+
+
+def _of_facets(table: CellTable, below: Words) -> Words:
+    """For every cell, the union of what its facets have."""
+    above: Words = np.empty((len(below), table.count), dtype=np.uint64)
+    for word, out in zip(below, above, strict=True):
+        table.union(word, out)
+    return above
 
 
 @dataclass
@@ -293,8 +299,7 @@ class LabelHistory:
         """
         stage = Stage(
             width,
-            list(positive),
-            list(negative),  # views: pages of spare room that were never written to cost nothing
+            list(zip(positive, negative, strict=True)),  # views: spare room that was never written to costs nothing
             [table.origin_dimension[: table.count] for table in cells],
             [table.origin[: table.count] for table in cells],
             cells,

@@ -17,6 +17,7 @@ from exactfd import compiled
 from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
 from exactfd.geometry import plane_runs, signs_loops, tables_loops
+from exactfd.geometry import signs as signs_module
 from exactfd.geometry import tables as tables_module
 from exactfd.geometry.bits import WORD
 from exactfd.geometry.homogeneous import homogenise
@@ -162,6 +163,28 @@ def test_arrays_that_grow_all_the_time(monkeypatch):
     monkeypatch.setattr(plane_runs, "_SMALL", 0)
     for network in [network for _, network in degenerate_networks(41, 42)] + [gaussian((4, 5, 5, 1), 1)]:
         assert_alike(network)
+
+
+@pytest.mark.parametrize("sizes", [(2, 9, 8, 1), (3, 7, 6, 1)])
+def test_memory_for_some_spare_rooms_only(monkeypatch, sizes):
+    """Where there is no memory for spare room beside the errors, they still have the rows that the values have."""
+    answers = np.random.default_rng(5)
+
+    def some(rows, width):
+        return np.full(((4 if answers.random() < 0.5 else 1) * rows, width), np.nan)
+
+    monkeypatch.setattr(signs_module, "_spacious", some)
+    real, seen = GeneratorTable._reserve, []
+
+    def reserve(table, needed):
+        real(table, needed)
+        seen.append(needed <= min(len(table._values), len(table._errors)))
+
+    monkeypatch.setattr(GeneratorTable, "_reserve", reserve)
+    for kind in (None, GeneratorTable):
+        for _ in range(5):
+            assert_same(*(run(mode, gaussian(sizes, 6), None, kind) for mode in MODES))
+    assert all(seen)
 
 
 def test_complexes_can_be_pickled():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from itertools import pairwise
 
@@ -199,6 +201,46 @@ def test_layers_of_several_words_one_after_the_other():
         for index in range(0, complex_.f_vector[k], 97):
             point = complex_.interior_point(k, index)
             assert fractions_net.ternary_tuple(layers, "identity", point) == complex_.cell(k, index).labels
+
+
+def late(network):
+    """A complex whose labels in the last layer, of several words, are found when somebody asks; and what asks."""
+    complex_ = exactfd.canonical_complex(network)
+    return complex_, lambda: [complex_.labels(k).tolist() for k in range(network.input_dimension, -1, -1)]
+
+
+def test_labels_asked_for_again_after_an_interrupt(monkeypatch):
+    network, real = gaussian((2, 3, 66, 1), 2), tables_module.CellTable.union
+    expected = late(network)[1]()
+    for stop in range(8):  # unions: two dimensions, two signs, two words
+        _, ask = late(network)
+        calls = iter(range(8))
+
+        def union(*arguments, stop=stop, calls=calls):
+            if next(calls) == stop:
+                raise KeyboardInterrupt
+            return real(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(tables_module.CellTable, "union", union)
+            with pytest.raises(KeyboardInterrupt):
+                ask()
+        assert ask() == expected
+
+
+def test_labels_asked_for_in_several_threads(monkeypatch):
+    network = gaussian((2, 3, 66, 1), 2)
+    expected, real = late(network)[1](), tables_module.CellTable.union
+    complex_, _ = late(network)
+
+    def union(*arguments):
+        time.sleep(0.001)  # others go on
+        return real(*arguments)
+
+    monkeypatch.setattr(tables_module.CellTable, "union", union)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda k: complex_.labels(k).tolist(), (2, 1, 0, 2)))
+    assert found == [*expected, expected[0]]
 
 
 def test_blocks_and_chunks_change_nothing(monkeypatch):

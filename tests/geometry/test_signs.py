@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -42,6 +43,57 @@ def test_rounding_of_integers(bits_):
     shifted = scaled(mantissas, exponents - exponents.max())
     assert np.abs(shifted).max() <= 1.0
     assert (np.sign(shifted[shifted != 0.0]) == np.sign(mantissas[shifted != 0.0])).all()
+
+
+def entry_of_a_float(rng, lowest):
+    """Zeros, the shortest and the longest powers that ``lowest`` allows, and what lies between."""
+    return rng.choice((0.0, -0.0, 1.0, rng.gauss(0, 1), 2.0**lowest, -3.0 * 2.0**lowest, 2.0**900 * rng.gauss(0, 1)))
+
+
+@pytest.mark.parametrize("quotient", [True, False])
+@pytest.mark.parametrize("lowest", [-2, -1021, -1022, -1023, -1024, -1074])  # 1023: the longest common denominator
+def test_integers_are_multiples_of_the_layers(lowest, quotient):
+    """By positive numbers, on inputs that are multiplied by theirs; and floats of them are rounded correctly."""
+    rng = random.Random(lowest)
+    for _ in range(60):
+        sizes = [rng.randint(1, 3) for _ in range(4)]
+        entries = []
+        for m, n in pairwise(sizes):
+            power = rng.choice((lowest, -2))
+            entries.append(np.array([[entry_of_a_float(rng, power) for _ in range(m + 1)] for _ in range(n)]))
+        network = Network([(table[:, :-1].copy(), table[:, -1].copy()) for table in entries])
+        homogeneous = homogenise(network, quotient=quotient)
+        assert homogeneous == homogenise(network, quotient=quotient)
+        scales = None
+        for number, (layer, (mantissas, exponents)) in enumerate(
+            zip(homogeneous.layers, homogeneous.rounded_layers, strict=True)
+        ):
+            for row, *floats in zip(layer.tolist(), mantissas.tolist(), exponents.tolist(), strict=True):
+                for integer, mantissa, exponent in zip(row, *floats, strict=True):
+                    off = abs(Fraction(mantissa) * Fraction(2) ** exponent - int(integer))
+                    assert off <= Fraction(abs(int(integer)), 2**52)
+            exact = [[Fraction(x) for x in row] for row in entries[number].tolist()]
+            if number == 0 and quotient:
+                lift = [[Fraction(int(x.p), int(x.q)) for x in row] for row in homogeneous.lift.tolist()]
+                lift.append([Fraction(0)] * homogeneous.rank + [Fraction(1)])
+                exact = [
+                    [
+                        sum((a * row[k] for a, row in zip(line, lift, strict=True)), Fraction(0))
+                        for k in range(len(lift[0]))
+                    ]
+                    for line in exact
+                ]
+            scales = [*(scales or [1] * homogeneous.rank), 1]
+            outputs = []
+            for row, line in zip(layer.tolist(), exact, strict=True):
+                ratios = {int(a) * scale / b for a, b, scale in zip(row, line, scales, strict=True) if b != 0}
+                assert all((a == 0) == (b == 0) for a, b in zip(row, line, strict=True))
+                assert len(ratios) <= 1
+                assert all(ratio > 0 for ratio in ratios)
+                outputs.append(ratios.pop() if ratios else None)
+            if None in outputs:  # a neuron that is zero: any number would do
+                break
+            scales = outputs
 
 
 @pytest.mark.parametrize("seed", range(8))
