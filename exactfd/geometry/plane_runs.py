@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from exactfd import compiled
 from exactfd.geometry import bits
 from exactfd.geometry.plane import PlaneTable
-
-if TYPE_CHECKING:
-    from exactfd.geometry.subdivision import Subdivision
+from exactfd.geometry.signs import GeneratorTable
+from exactfd.geometry.tables import CellTable
+from exactfd.geometry.waiting import Waiting
 
 _MOST = 1 << 13  # cells cut in one call: limits are looked at between calls
 _LEAST = 512  # edges that a neuron may cut before there must be more room
 _SMALL = 1 << 18  # entries of a pool that is packed in the loop
 
 
-def runs(subdivision: Subdivision) -> PlaneRuns | None:
+def runs(generators: GeneratorTable, tables: Sequence[CellTable], waiting: Sequence[Waiting]) -> PlaneRuns | None:
     """What cuts by many neurons at a time; None where that is not to be done, or not yet."""
-    generators = subdivision.generators
     if not isinstance(generators, PlaneTable) or not generators.has_loops:
         return None
     loops = compiled.loops("exactfd.geometry.plane_loops")
-    return None if loops is None else PlaneRuns(subdivision, generators, loops)
+    return None if loops is None else PlaneRuns(generators, tables, waiting, loops)
 
 
 class PlaneRuns:
-    """The state of a subdivision as the loop has it; see :func:`runs`."""
+    """The state of a subdivision of the plane as the loop has it; see :func:`runs`."""
 
-    def __init__(self, subdivision: Subdivision, generators: PlaneTable, loops: ModuleType) -> None:
-        self._subdivision, self._generators, self._loops = subdivision, generators, loops
+    def __init__(
+        self, generators: PlaneTable, tables: Sequence[CellTable], waiting: Sequence[Waiting], loops: ModuleType
+    ) -> None:
+        self._generators, self._tables, self._waiting, self._loops = generators, tables, waiting, loops
         self._pairs = np.empty((_LEAST, 2), dtype=np.int32)
         self._undecided = np.empty(_LEAST, dtype=np.int64)
         self._spare = np.empty(8 * _LEAST, dtype=np.int32)
@@ -43,8 +44,8 @@ class PlaneRuns:
         Returns the next neuron.
         """
         loops, generators = self._loops, self._generators
-        points, edges, polygons = self._subdivision.tables
-        _, edges_waiting, polygons_waiting = self._subdivision._waiting
+        points, edges, polygons = self._tables
+        _, edges_waiting, polygons_waiting = self._waiting
         last = min(last, (neuron // bits.WORD + 1) * bits.WORD)
         made, finish, cut = np.empty(last, dtype=np.int64), False, (0, 0)
         while True:
@@ -89,8 +90,8 @@ class PlaneRuns:
     def _reserve(self, m1: int, m2: int, room: int) -> None:
         """Room for what a neuron makes that cuts so many edges and polygons, or more."""
         m1, m2 = max(m1, _LEAST), max(m2, _LEAST)
-        points, edges, polygons = self._subdivision.tables
-        _, edges_waiting, polygons_waiting = self._subdivision._waiting
+        points, edges, polygons = self._tables
+        _, edges_waiting, polygons_waiting = self._waiting
         points.reserve(points.count + m1)
         edges.reserve(edges.count + m1 + m2)
         polygons.reserve(polygons.count + m2)

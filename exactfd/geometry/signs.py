@@ -324,7 +324,7 @@ class GeneratorTable:
     # ------------------------------------------------------------------ exact integers
 
     def coordinates(self, generators: Iterable[int]) -> list[list[fmpz]]:
-        """Exact primitive integer coordinates ``(y_1, ..., y_r, t)`` of some generators."""
+        """Exact integer coordinates ``(y_1, ..., y_r, t)`` of some generators: those given, and primitive ones."""
         wanted = [int(v) for v in generators]
         self._resolve(wanted)
         return [self._coordinates[v] for v in wanted]

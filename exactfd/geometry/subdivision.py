@@ -40,68 +40,13 @@ from exactfd.geometry.plane_runs import PlaneRuns, runs
 from exactfd.geometry.signs import GeneratorTable
 from exactfd.geometry.start import Walls, cube, half_space
 from exactfd.geometry.tables import CellTable, Indices, LabelHistory, Lengths, Rows
+from exactfd.geometry.waiting import Waiting
 
 #: 3^13 = 1 594 323 orthant faces to start from; beyond it the splitting tree is the way.
 MAX_DIMENSION = 13
 
 _FEW = 4096  # entries up to which the shorter code is the faster
 _COMPRESS = 16  # neurons between two looks for cells that no further neuron of the word cuts
-
-
-class _Waiting:
-    """Cells of one dimension that neurons of the current word may still cut, with the bits of those neurons."""
-
-    def __init__(self) -> None:
-        self.cells: Indices = np.zeros(0, dtype=np.int32)
-        self.mixed: Words = np.zeros(0, dtype=np.uint64)
-        self.count = 0
-        # what the loops find: the cells that a neuron cuts and their places, and where the rows of their parts begin
-        self.found: Indices = np.zeros(0, dtype=np.int32)
-        self.places: Indices = np.zeros(0, dtype=np.int32)
-        self.begins: Lengths = np.zeros(0, dtype=np.int64)
-
-    def collect(self, mixed: Words) -> None:
-        """Start a word: all cells with a bit in ``mixed``."""
-        self.cells = np.flatnonzero(mixed).astype(np.int32)
-        self.mixed, self.count = mixed[self.cells], len(self.cells)
-
-    def hits(self, bit: np.uint64) -> Lengths:
-        """Places of the cells that the neuron ``bit`` cuts."""
-        return (self.mixed[: self.count] & bit).nonzero()[0]
-
-    def update(self, places: Lengths, cells: Lengths, mixed: Words) -> None:
-        """New bits for the cells at ``places``, then for the cells ``cells``, which join the list."""
-        m = len(places)
-        self.mixed[places] = mixed[:m]
-        last = self.count + len(cells)
-        self.reserve(last)
-        self.cells[self.count : last], self.mixed[self.count : last] = cells, mixed[m:]
-        self.count = last
-
-    def reserve(self, needed: int) -> None:
-        """Room for so many cells."""
-        if needed > len(self.cells):
-            room = max(needed, 3 * len(self.cells) // 2)
-            self.cells, old_cells = np.empty(room, dtype=np.int32), self.cells
-            self.mixed, old_mixed = np.empty(room, dtype=np.uint64), self.mixed
-            self.cells[: self.count], self.mixed[: self.count] = old_cells[: self.count], old_mixed[: self.count]
-
-    def find(self, loops: Any, bit: np.uint64, position: Indices) -> int:
-        """Number of cells that the neuron ``bit`` cuts: they are noted, with their places and positions."""
-        self.reserve_found()
-        self.count, m = loops.hits(bit, self.cells, self.mixed, self.count, self.found, self.places, position)
-        return int(m)
-
-    def reserve_found(self) -> None:
-        """Room for what the loops find."""
-        if len(self.found) < self.count:
-            self.found, self.places = np.empty((2, len(self.cells)), dtype=np.int32)
-            self.begins = np.empty(len(self.cells), dtype=np.int64)
-
-    def compress(self) -> None:
-        """Forget the cells without a bit left."""
-        waiting = np.flatnonzero(self.mixed[: self.count])
-        self.cells, self.mixed, self.count = self.cells[waiting], self.mixed[waiting], len(waiting)
 
 
 class Subdivision:
@@ -137,7 +82,7 @@ class Subdivision:
         if walls is not None:
             signs = [[bits.pack(labels == s) for labels in start.walls] for s in (1, -1)]
             self.history.record(self.dimension, signs[0], signs[1], self.tables)
-        self._waiting = [_Waiting() for _ in self.tables]
+        self._waiting = [Waiting() for _ in self.tables]
         self._pairs: Indices = np.zeros((0, 2), dtype=np.int32)
         self._loops: Any = None
 
@@ -180,7 +125,7 @@ class Subdivision:
         """What cuts by many neurons in one call, where nobody asks after each neuron."""
         if self.dimension != 2 or progress is not silent or self.budget.max_cells is not None:
             return None
-        return runs(self)
+        return runs(self.generators, self.tables, self._waiting)
 
     def close(self) -> None:
         """Keep of the cells what is needed when all neurons are done."""

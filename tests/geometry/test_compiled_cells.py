@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import exactfd
 from exactfd import compiled
-from exactfd.budget import Budget
+from exactfd.budget import Budget, silent
 from exactfd.errors import BudgetExceeded
 from exactfd.geometry import plane_runs, signs_loops, tables_loops
 from exactfd.geometry import signs as signs_module
@@ -40,10 +40,10 @@ def _environment():
         yield
 
 
-def run(mode, network, walls=None, kind=None):
+def run(mode, network, walls=None, kind=None, progress=silent):
     os.environ[compiled.VARIABLE] = mode
     subdivision = Subdivision(homogenise(network, quotient=walls is None), walls, Budget(), kind)
-    subdivision.run()
+    subdivision.run(progress)
     return subdivision
 
 
@@ -70,6 +70,17 @@ def test_degenerate_networks(seed):
     for _, network in degenerate_networks(900 + seed, 84):
         assert_alike(network)
         assert_alike(network, GeneratorTable)
+
+
+def test_neurons_one_by_one_on_a_plane():
+    """As they are cut where somebody listens: many in one call give the same."""
+    known = [network for _, network in degenerate_networks(903, 168)]
+    for network in [*known, *(gaussian(sizes, 4) for sizes in ((2, 130, 1), (2, 66, 4, 1), (2, 12, 12, 12, 1)))]:
+        for walls in (None, square(network)):
+            many, one = (run("always", network, walls, None, listener) for listener in (silent, lambda *_: None))
+            assert_same(many, one)
+            assert many.generators._made == one.generators._made
+            assert many.generators.exact_evaluations == one.generators.exact_evaluations
 
 
 @settings(deadline=None, max_examples=60)
