@@ -30,7 +30,7 @@ from exactfd.linalg import modular
 from exactfd.network import Network
 from exactfd.points import Point, Points
 from exactfd.rankproof import chunks
-from exactfd.tangents import Tangents
+from exactfd.tangents import Tangents, at_once
 
 Vector = list[fmpz]  # of length D
 Indices = np.ndarray[Any, np.dtype[np.intp]]
@@ -38,6 +38,7 @@ Group = tuple[Indices, FloatArray]  # places in a support; a row for each, a col
 
 _BITS = 22  # of a prime, at least
 _GROUP = 32  # vectors multiplied together
+_TOGETHER = 4  # primes at once from which on cells are better done modulo many (measured)
 _APART = 1.0  # how dear the way by prefixes is thought to be
 
 
@@ -62,7 +63,8 @@ def annihilates(
     # those with the largest bounds first, so that the ones that need more primes are always the first ones
     order = sorted(range(len(vectors)), key=lambda i: -bounds[i])
     bounds, largest = [bounds[i] for i in order], [vectors[i] for i in order]
-    proof = _OnCells(network, labels, largest) if at is None else Tangents(network, labels, at, largest)
+    few = at_once(network, len(labels) * (network.input_dimension + 1), len(vectors)) >= _TOGETHER
+    proof = Tangents(network, labels, at, largest) if few or at is not None else _OnCells(network, labels, largest)
     product, pending, primes = 1, len(order), modular.primes()
     try:
         while pending:

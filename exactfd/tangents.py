@@ -36,17 +36,20 @@ class _Moves(NamedTuple):
 
 
 class Tangents:
-    """``J v`` for some integer vectors ``v`` of length ``D`` and the rows at some points.
+    """``J v`` for some integer vectors ``v`` of length ``D`` and the rows at some points, or the coefficient rows of
+    some cells: the rows at the unit vectors of homogeneous coordinates, with the labels of the cell.
 
     Parameters
     ----------
     network, labels, points
-        Ternary tuples and the points.
+        Ternary tuples and the points; None for points where the tuples are of cells.
     vectors
         Those that are to be looked at modulo the most primes come first.
     """
 
-    def __init__(self, network: Network, labels: SignArray, points: Points, vectors: Sequence[Sequence[fmpz]]) -> None:
+    def __init__(
+        self, network: Network, labels: SignArray, points: Points | None, vectors: Sequence[Sequence[fmpz]]
+    ) -> None:
         self.network, self._reducible = network, Reducible(network)
         places = parameter_places(network.architecture)
         blocks: dict[tuple[int, int], list[tuple[int, int, int]]] = {}  # of a neuron: vector, column, which entry
@@ -65,30 +68,30 @@ class Tangents:
         moved: Any = np.zeros(len(labels), dtype=bool)
         for level, neuron in self._blocks:
             moved |= masks[level][:, neuron]
-        self._masks = [mask[moved].T.astype(np.float64) for mask in masks]  # n_l x m
-        self._points = points.take(np.flatnonzero(moved).tolist())
+        kept = np.flatnonzero(moved)
+        self._points = None if points is None else points.take(kept.tolist())
+        if points is None:
+            kept = np.repeat(kept, network.input_dimension + 1)
+        self._masks = [mask[kept].T.astype(np.float64) for mask in masks]  # n_l x m
+        self._count = len(kept)
 
     def together(self, count: int) -> int:
         """How many primes are best taken at once for the first ``count`` vectors."""
-        entries = max(self._weight(count) * len(self._points), self.network.parametric_dimension)
-        return max(1, _ENTRIES // entries)
-
-    def _weight(self, count: int) -> int:
-        return self.network.output_dimension * (count + sum(self.network.architecture))
+        return at_once(self.network, self._count, count)
 
     def vanish(self, primes: Sequence[int], count: int, budget: Budget | None = None) -> tuple[bool, int]:
         """Whether the first ``count`` vectors annihilate all rows modulo those of the primes that divide no
         denominator; and the product of these. Raises ``BudgetExceeded``.
         """
-        primes = residues.usable([self._points.table], self._reducible.usable(primes))
+        primes = self._reducible.usable(primes)
+        if self._points is not None:
+            primes = residues.usable([self._points.table], primes)
         product, moves = prod(primes), self._moves(primes, count) if primes else []
-        if not moves or not len(self._points):
+        if not moves or not self._count:
             return True, product
-        layers = self._reducible.modulo_all(primes)
-        ones = np.ones((len(primes), len(self._points), 1))
-        inputs = np.concatenate([self._points.table.modulo_all(primes), ones], axis=2).transpose(0, 2, 1)
-        step = max(1, _ENTRIES // (len(primes) * self._weight(count)))
-        for start in range(0, len(self._points), step):
+        layers, inputs = self._reducible.modulo_all(primes), self._inputs(primes)
+        step = max(1, _ENTRIES // (len(primes) * _weight(self.network, count)))
+        for start in range(0, self._count, step):
             if budget is not None:
                 budget.check()
             part = slice(start, start + step)
@@ -96,6 +99,15 @@ class Tangents:
             if _derivative(layers, masks, inputs[:, :, part], moves, count, primes).any():
                 return False, product
         return True, product
+
+    def _inputs(self, primes: Sequence[int]) -> FloatArray:
+        """Homogeneous coordinates modulo the primes, ``primes x (n_0 + 1) x m``."""
+        size = self.network.input_dimension + 1
+        if self._points is None:
+            units = np.tile(np.eye(size), self._count // size)
+            return np.broadcast_to(units, (len(primes), *units.shape))
+        ones = np.ones((len(primes), self._count, 1))
+        return np.concatenate([self._points.table.modulo_all(primes), ones], axis=2).transpose(0, 2, 1)
 
     def _moves(self, primes: Sequence[int], count: int) -> list[_Moves]:
         values, result = stacks.integers_modulo(self._integers, primes), []
@@ -122,6 +134,15 @@ class Tangents:
         ]
         self._last = count, found
         return found
+
+
+def at_once(network: Network, rows: int, vectors: int) -> int:
+    """How many primes are best taken at once for so many vectors at so many points (or ``n_0 + 1`` for each cell)."""
+    return max(1, _ENTRIES // max(_weight(network, vectors) * rows, network.parametric_dimension))
+
+
+def _weight(network: Network, vectors: int) -> int:
+    return network.output_dimension * (vectors + sum(network.architecture))
 
 
 def _derivative(

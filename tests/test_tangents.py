@@ -16,7 +16,7 @@ from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import ternary_tuples
-from exactfd.jacobians import jacobian
+from exactfd.jacobians import cell_jacobian, jacobian
 from exactfd.linalg import exact, modular
 from exactfd.points import Points, checked_points
 from exactfd.tangents import Tangents
@@ -59,6 +59,34 @@ def test_products_with_the_jacobian(entries, monkeypatch):
                 assert size == prod(kept)
                 assert found == divisible(product, kept), name
             assert annihilates(network, [vector], labels, points) == (not any(product.entries())), name
+            zero += not any(product.entries())
+        seen += len(vectors)
+    assert seen > zero > 30
+
+
+@pytest.mark.parametrize("entries", [1 << 18, 1])
+def test_products_with_the_coefficient_rows_of_cells(entries, monkeypatch):
+    """Against the exact rows of each cell; a neuron with label 0 is inactive there."""
+    monkeypatch.setattr(tangents, "_ENTRIES", entries)
+    rng, seen, zero = np.random.default_rng(6), 0, 0
+    for name, network in degenerate_networks(6, 25):
+        labels = exactfd.top_cells(network).labels
+        if len(labels) > 12:
+            labels = labels[rng.permutation(len(labels))[:12]]
+        table = fmpq_mat([row for one in labels.tolist() for row in cell_jacobian(network, one).tolist()])
+        vectors = exact.kernel(table)[:3]
+        wrong = [[entry + (j == i) for j, entry in enumerate(v)] for i, v in enumerate(vectors)]
+        vectors += wrong + [
+            [entry + prod(PRIMES[:2]) * (j == i) for j, entry in enumerate(v)] for i, v in enumerate(wrong)
+        ]
+        for vector in vectors:
+            product = table * fmpq_mat([[fmpq(entry)] for entry in vector])
+            for primes in (PRIMES, PRIMES[:2], [3, 5]):
+                found, size = Tangents(network, labels, None, [vector]).vanish(primes, 1)
+                kept = [prime for prime in primes if size % prime == 0]
+                assert size == prod(kept)
+                assert found == divisible(product, kept), name
+            assert annihilates(network, [vector], labels) == (not any(product.entries())), name
             zero += not any(product.entries())
         seen += len(vectors)
     assert seen > zero > 30
