@@ -29,6 +29,7 @@ from flint import fmpz_mat
 
 from exactfd.budget import Budget
 from exactfd.gauge import Gauge
+from exactfd.geometry import bits
 from exactfd.jacobians import Factors, FloatArray, ModularNetwork, SignArray, masks_of
 from exactfd.linalg import modular
 from exactfd.patternrows import PatternRows
@@ -417,7 +418,7 @@ def _before_a_line(patterns: _Patterns, found: _Directions, layer: int) -> None:
             found.move_oppositely(layer, (a, other), (b, -one), kernel)
     for neuron in range(patterns.network.architecture[layer] if layer else 0):
         where = patterns.active[layer - 1][:, neuron]
-        rows = np.unique(live[where], axis=0).astype(np.int64)
+        rows = bits.distinct(live[where])[0].astype(np.int64)
         kernel = patterns.slope_kernel(layer, where, fmpz_mat(rows.tolist()).rank() if len(rows) else 0)
         if kernel is not None:
             found.move(found.column(layer, neuron), kernel)

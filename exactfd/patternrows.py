@@ -20,6 +20,7 @@ from flint import fmpq, fmpz, fmpz_mat
 
 from exactfd import rationals
 from exactfd.budget import Budget
+from exactfd.geometry import bits
 from exactfd.linalg import exact, modular
 from exactfd.network import Network
 from exactfd.points import Points
@@ -65,16 +66,14 @@ class PatternRows:
             scale = rationals.common_denominator(matrix.entries())
             entries = [(entry * scale).p for entry in matrix.entries()]
             self._layers.append((fmpz_mat(matrix.nrows(), matrix.ncols(), entries), scale))
-        patterns, groups = np.unique(live, axis=0, return_inverse=True)
-        regions = np.unique(
-            np.concatenate([np.zeros((len(live), 1), bool), *self._active], axis=1), axis=0, return_inverse=True
-        )[1]
+        patterns, groups = bits.distinct(live)
+        _, regions = bits.distinct(np.concatenate([np.zeros((len(live), 1), bool), *self._active], axis=1))
         bases = []
         for number, pattern in enumerate(patterns.astype(int).tolist()):
             if any(pattern):
                 budget.check()
-                members = np.flatnonzero(groups.reshape(-1) == number)
-                bases.append((pattern, self._basis(members, regions.reshape(-1))))
+                members = np.flatnonzero(groups == number)
+                bases.append((pattern, self._basis(members, regions)))
         bases.sort(key=lambda pair: -len(pair[1]))  # relations are shorter where large bases come first (measured)
         self._patterns = [pattern for pattern, basis in bases for _ in basis]
         self._inputs = [vector for _, basis in bases for vector in basis]

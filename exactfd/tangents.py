@@ -22,7 +22,7 @@ from exactfd.points import Points
 
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 
-_ENTRIES = 1 << 18  # of the largest arrays at once: they stay near the processor (measured)
+_ENTRIES = 1 << 19  # of the largest arrays at once: they stay near the processor (measured)
 
 
 class _Moves(NamedTuple):

@@ -43,6 +43,20 @@ def pack(flags: BoolArray) -> Words:
     return np.ascontiguousarray(table.view("<u8").T, dtype=np.uint64)
 
 
+def distinct(flags: BoolArray) -> tuple[BoolArray, np.ndarray[Any, np.dtype[np.intp]]]:
+    """The distinct rows, in some order, and for every row the number of the one that it is.
+
+    >>> distinct(np.array([[True, False], [False, True], [True, False]]))[1].tolist()
+    [0, 1, 0]
+    """
+    words = pack(flags)
+    if len(words) == 1:
+        _, first, inverse = np.unique(words[0], return_index=True, return_inverse=True)
+    else:
+        _, first, inverse = np.unique(words.T, axis=0, return_index=True, return_inverse=True)
+    return flags[first], inverse.reshape(-1)
+
+
 def unpack(words: Words, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """The inverse of :func:`pack`, as zeros and ones.
 

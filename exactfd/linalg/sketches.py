@@ -21,6 +21,7 @@ from exactfd.linalg.modular import FloatArray
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 _FEW = 128  # columns
+_ENTRIES = 1 << 15  # of a temporary table
 _PLACES = 2  # rows of the short table that each row is added to
 _SPARE = 16
 _DENSE = 8  # dense combinations at first
@@ -122,8 +123,11 @@ class _Fold:
     def apply(self, table: FloatArray) -> FloatArray:
         """The short table, not reduced."""
         result = np.zeros((self.short, table.shape[1]))
+        step = max(1, _ENTRIES // max(table.shape[1], 1))  # products that stay near the processor
         for rows, places, numbers in self._parts:
-            result[places] += table[rows] * numbers
+            for first in range(0, len(numbers), step):
+                some = slice(first, first + step)
+                result[places][some] += table[rows][some] * numbers[some]
         return result
 
     def transposed(self, combinations: FloatArray) -> FloatArray:
