@@ -157,8 +157,10 @@ def homogenise(network: Network, *, quotient: bool = True) -> HomogeneousNetwork
     for number, matrix in enumerate(augmented):
         layer, scales, power = _integer_layer(matrix, scales)
         layers.append(layer)
-        same = power is not None and not (quotient and number == 0) and network.stored_in_floats
-        floats.append((network.nearest_layers[number][:, :-1], power) if same and power is not None else None)
+        if power is None or (quotient and number == 0) or not network.stored_in_floats:
+            floats.append(None)
+        else:
+            floats.append((network.nearest_layers[number][:, :-1], power))
     return HomogeneousNetwork(rank, n0 - rank, tuple(layers), lift, tuple(floats))
 
 

@@ -86,13 +86,13 @@ def run(
                 or (not framed and min(len(values), len(errors)) < g + m1)
             ):
                 return SHORT
-            used, _, stale = split(
+            used, room, stale = split(
                 bit, top_found, m2, begins, flat, state[USED], rows, lengths, p,
                 positive, negative, position, ends.reshape(-1), 2 * (e + m1), starts, sizes, e, m1,
                 at_positive[word], g, True, never_zero[word] & bit == _NONE,
             )  # fmt: skip
             if used < 0:
-                state[ROOM] = state[USED] + _entries(top_found, m2, lengths)
+                state[ROOM] = room
                 return SHORT
             state[USED], state[STALE] = used, state[STALE] + stale
             orient(bit, found, m1, ends, at_positive[word], pairs)
@@ -135,12 +135,3 @@ def run(
         if work > most:
             return BUSY
     return DONE
-
-
-@compiled
-def _entries(found: Indices, m: int, sizes: Indices) -> int:
-    """What the rows of the parts of some cells need at most."""
-    total = 0
-    for i in range(m):
-        total += 2 * (sizes[found[i]] + 1)
-    return total

@@ -47,12 +47,10 @@ class PlaneRuns:
         points, edges, polygons = self._tables
         _, edges_waiting, polygons_waiting = self._waiting
         last = min(last, (neuron // bits.WORD + 1) * bits.WORD)
-        made, finish, cut = np.empty(last, dtype=np.int64), False, (0, 0)
+        made, finish = np.empty(last, dtype=np.int64), False
+        counts = points.count, edges.count, polygons.count, polygons.used, polygons.stale
+        state = np.array([neuron, *counts, edges_waiting.count, polygons_waiting.count, 0, 0, 0, 0], dtype=np.int64)
         while True:
-            counts = points.count, edges.count, polygons.count, polygons.used, polygons.stale
-            state = np.array([neuron, *counts, edges_waiting.count, polygons_waiting.count, 0, 0, 0, 0], dtype=np.int64)
-            if finish:
-                state[loops.EDGES_CUT : loops.POLYGONS_CUT + 1] = cut
             first = neuron
             reason = loops.run(
                 *(state, last, _MOST, finish, points.origins),
@@ -70,21 +68,19 @@ class PlaneRuns:
                 *generators.numbers,
                 (self._pairs, self._undecided, made),
             )
-            neuron, *counts, edges_waiting.count, polygons_waiting.count, m1, m2, room, undecided = state.tolist()
-            points.count, edges.count, polygons.count, polygons.used, polygons.stale = counts
+            neuron, points.count, edges.count, polygons.count, polygons.used, polygons.stale, *rest = state.tolist()
+            edges_waiting.count, polygons_waiting.count, m1, m2, room, undecided = rest
             generators.note_run(points.count, edges.count, enumerate(made[first:neuron].tolist(), first))
             finish = reason == loops.UNDECIDED
             if finish:
-                cut, made[neuron] = (m1, m2), -1  # noted here
+                made[neuron] = -1  # noted here
                 generators.note_added(neuron, m1, self._undecided[:undecided])
             elif reason == loops.SHORT:
                 self._reserve(m1, m2, room)
             else:
                 break
-        if 2 * polygons.stale > polygons.used:  # there was no room to pack them there
-            polygons.pack()
-            if polygons.used < _SMALL:
-                self._spare = np.empty(2 * polygons.used, dtype=np.int32)
+        if polygons.pack_when_stale() and polygons.used < _SMALL:  # there was no room to pack them there
+            self._spare = np.empty(2 * polygons.used, dtype=np.int32)
         return neuron
 
     def _reserve(self, m1: int, m2: int, room: int) -> None:

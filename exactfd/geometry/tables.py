@@ -92,10 +92,12 @@ class CellTable:
         """Room for so many facets, and twice as many as before at least."""
         self.flat = _grown(self.flat, self.used, max(needed, 2 * len(self.flat), 8 * _LEAST))
 
-    def pack_when_stale(self) -> None:
-        """Keep the pool less than half stale."""
-        if 2 * self.stale > self.used:
+    def pack_when_stale(self) -> bool:
+        """Keep the pool less than half stale; returns whether anything had to be done."""
+        stale = 2 * self.stale > self.used
+        if stale:
             self.pack()
+        return stale
 
     def pack(self) -> None:
         """Drop stale rows and put the rest in the order of the cells."""

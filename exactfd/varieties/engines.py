@@ -294,7 +294,7 @@ def _read(process: subprocess.Popen[bytes], seconds: float) -> bytes:
         while True:
             if not selector.select(min(max(deadline - time.monotonic(), 0), _LONGEST)):
                 raise subprocess.TimeoutExpired(process.args, seconds)
-            part = os.read(process.stdout.fileno(), 1 << 16)  # type: ignore[union-attr]
+            part = os.read(process.stdout.fileno(), 1 << 16)  # type: ignore[union-attr]  # it is a pipe
             if not part:
                 break
             parts.append(part)
