@@ -22,6 +22,8 @@ from exactfd.rankproof import RankSearch, Row
 
 Vector = list[fmpz]  # of length D
 
+_GROUP = 16  # vectors solved for together, at most
+_LARGER = 1.2  # than the longest support: what those of vectors that are solved for together may have in common
 _SHORT = 150  # nonzero entries beyond which a vector is solved for, and proved, after all shorter ones
 
 
@@ -50,14 +52,19 @@ def kernel_parts(
     done = 0
     for wanted in (chosen[lengths[chosen] < _SHORT], chosen[lengths[chosen] >= _SHORT]):
         part: dict[int, Vector] = {}
-        for number in wanted[np.argsort(lengths[wanted], kind="stable")].tolist():
+        ordered = wanted[np.argsort(lengths[wanted], kind="stable")].tolist()
+        supports = [set(pivots[tail[:, number] != 0].tolist()) for number in ordered]
+        for some in _alike(supports):
             if budget is not None:
                 budget.check()
             progress("kernel", done, len(chosen))
-            support = sorted(pivots[tail[:, number] != 0].tolist())
-            parameters = [int(search.columns[j]) for j in [*support, search.space.free_columns[number]]]
-            part[number] = rows.solved(independent(table, support, search.prime), parameters)
-            done += 1
+            numbers_of = [ordered[i] for i in some]
+            support = sorted(set().union(*(supports[i] for i in some)))
+            dependent = search.columns[search.space.free_columns[numbers_of]].tolist()
+            equations = independent(table, support, search.prime)
+            vectors = rows.solved(equations, search.columns[support].tolist(), dependent)
+            part.update(zip(numbers_of, vectors, strict=True))
+            done += len(some)
         yield part
 
 
@@ -109,20 +116,31 @@ class ExactRows:
             for level, i, k in map(self._places.__getitem__, parameters)
         ]
 
-    def solved(self, numbers: Sequence[int], parameters: Sequence[int]) -> Vector:
-        """The vector (length ``D``) supported on some parameters that some rows leave: see :func:`solution`."""
-        places = [self._places[parameter] for parameter in parameters]
+    def solved(self, numbers: Sequence[int], pivots: Sequence[int], dependent: Sequence[int]) -> list[Vector]:
+        """For each dependent parameter the primitive vector (length ``D``) on it and on the pivots that some rows leave:
+        as many as there are pivots, and independent there.
+        """
+        places, count = [self._places[parameter] for parameter in (*pivots, *dependent)], len(pivots)
         scales = [self._scales[level] for level, *_ in places]
-        columns = [list(column) for column in zip(*(self._scaled(number, places) for number in numbers), strict=True)]
+        rows = [self._scaled(number, places) for number in numbers]
+        columns = [[row[j] for row in rows] for j in range(len(places))]
         for j, column in enumerate(columns):  # a weight to the output is often a common factor
             factor = _content(column)
             if factor > 1:
                 columns[j], scales[j] = [entry // factor for entry in column], scales[j] * factor
-        entries, common = solution(list(zip(*columns, strict=True))), fmpz(1)
-        for scale in scales:
+        found = exact.dependencies(columns[:count], columns[count:])
+        return [
+            self._unscaled([*pivots, parameter], entries, [*scales[:count], scale])
+            for parameter, entries, scale in zip(dependent, found, scales[count:], strict=True)
+        ]
+
+    def _unscaled(self, parameters: Sequence[int], entries: Sequence[fmpz], scales: Sequence[fmpz]) -> Vector:
+        """The primitive vector of the entries over the scales."""
+        common, vector = fmpz(1), [fmpz(0)] * self.search.network.parametric_dimension
+        for scale in set(scales):
             common = common.lcm(scale)
         entries = [entry * (common // scale) for entry, scale in zip(entries, scales, strict=True)]
-        factor, vector = _content(entries), [fmpz(0)] * self.search.network.parametric_dimension
+        factor = _content(entries)
         for parameter, entry in zip(parameters, entries, strict=True):
             vector[parameter] = entry // factor
         return vector
@@ -173,20 +191,23 @@ def _content(entries: Iterable[fmpz]) -> fmpz:
     return result if result else fmpz(1)
 
 
+def _alike(supports: Sequence[set[int]]) -> Iterator[list[int]]:
+    """Numbers of sets that have much the same elements, from short to long: their union is hardly larger."""
+    group: list[int] = []
+    union: set[int] = set()
+    for number, support in enumerate(supports):
+        if group and (len(group) == _GROUP or len(union | support) > _LARGER * len(support)):
+            yield group
+            group, union = [], set()
+        group.append(number)
+        union |= support
+    if group:
+        yield group
+
+
 def independent(table: Any, columns: list[int], prime: int) -> list[int]:
     """Numbers of rows that are independent on some columns modulo the prime, as many as there are."""
     candidates = np.flatnonzero(table[:, columns].any(axis=1))
     space = modular.RowSpace(len(candidates), prime)
     space.add(np.ascontiguousarray(table[candidates][:, columns].T.astype(np.float64)))
     return sorted(candidates[space.pivot_columns].tolist())
-
-
-def solution(equations: Sequence[Sequence[fmpz]]) -> list[fmpz]:
-    """The primitive integer vector that ``n`` independent equations in ``n + 1`` unknowns leave, nonzero in the last
-    unknown (on the others the equations are independent).
-    """
-    if not equations:
-        return [fmpz(1)]
-    matrix = fmpz_mat([list(row) for row in equations])
-    (vector,) = exact.solve_on_pivots(matrix, range(len(equations)), [len(equations)])
-    return vector

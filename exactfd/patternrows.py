@@ -150,12 +150,8 @@ class PatternRows:
         width = len(self._inputs[0])
         places = [divmod(place, width) for place in columns[space.pivot_columns].tolist()]
         rows = [(self._patterns[row], self._inputs[row]) for row in (*support, free)]
-        equations = [[vector[k] if pattern[i] else fmpz(0) for pattern, vector in rows] for i, k in places]
-        (relation,) = exact.solve_on_pivots(
-            fmpz_mat(len(places), len(rows), [entry for row in equations for entry in row]),
-            range(len(places)),
-            [len(places)],
-        )
+        columns_of = [[vector[k] if pattern[i] else fmpz(0) for i, k in places] for pattern, vector in rows]
+        (relation,) = exact.dependencies(columns_of[:-1], columns_of[-1:])
         return relation
 
     def _vanishes(self, relation: list[fmpz], rows: list[int]) -> bool:

@@ -17,8 +17,8 @@ from exactfd.annihilation import Sizes, SparseVectors
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import InternalError
 from exactfd.jacobians import Reducible, SignArray
-from exactfd.kernels import ExactRows, independent, solution
-from exactfd.linalg import modular
+from exactfd.kernels import ExactRows, independent
+from exactfd.linalg import exact, modular
 from exactfd.network import Network
 from exactfd.points import Points
 from exactfd.rankproof import RankSearch, chunks
@@ -49,8 +49,9 @@ def relations(search: RankSearch, *, budget: Budget | None = None, progress: Pro
         parameters = [int(search.columns[j]) for j in columns]
         entries = [rows.entries(row, parameters) for row in [*support, free]]
         equations = [rationals.primitive_row(equation)[0] for equation in zip(*entries, strict=True)]
-        relation = [fmpz(0)] * len(names)
-        for row, entry in zip([*support, free], solution(equations), strict=True):
+        relation, columns_of = [fmpz(0)] * len(names), [[row[j] for row in equations] for j in range(len(support) + 1)]
+        (found,) = exact.dependencies(columns_of[:-1], columns_of[-1:])
+        for row, entry in zip([*support, free], found, strict=True):
             relation[row] = entry
         result.append(relation)
     return result

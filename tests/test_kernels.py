@@ -8,7 +8,7 @@ from flint import fmpq, fmpz, fmpz_mat
 
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import ternary_tuples
-from exactfd.kernels import ExactRows, independent, solution
+from exactfd.kernels import ExactRows, independent
 from exactfd.linalg import modular
 from exactfd.points import checked_points
 from exactfd.rankproof import RankSearch

@@ -79,26 +79,22 @@ def _leading_columns(reduced: fmpq_mat, rank: int) -> list[int]:
     return found
 
 
-def solve_on_pivots(rows: fmpz_mat, pivots: Sequence[int], free: Sequence[int]) -> list[list[fmpz]]:
-    """Kernel of ``rows`` (full row rank, invertible on the columns ``pivots``), one primitive vector for each column in
-    ``free``, by p-adic lifting (FLINT, Dixon). All other columns are zero in it.
+def dependencies(independent: Sequence[Sequence[fmpz]], others: Sequence[Sequence[fmpz]]) -> list[list[fmpz]]:
+    """For each of the other columns the primitive vector of the combination of it and of ``n`` independent columns of
+    length ``n`` that vanishes (``n + 1`` numbers, the last one positive), by p-adic lifting (FLINT, Dixon).
     """
-    count, columns = rows.nrows(), rows.ncols()
+    count = len(independent)
     if count == 0:
-        return [[fmpz(int(j == column)) for j in range(columns)] for column in free]
-    table = rows.tolist()
-    square = fmpq_mat(fmpz_mat(count, count, [row[j] for row in table for j in pivots]))
-    right = fmpq_mat(fmpz_mat(count, len(free), [row[j] for row in table for j in free]))
+        return [[fmpz(1)] for _ in others]
+    square, right = (fmpq_mat(fmpz_mat(list(zip(*columns, strict=True)))) for columns in (independent, others))
     solve: Any = square.solve  # the published stub lacks the keyword
     numerators, denominator = solve(right, algorithm="dixon").numer_denom()
     result = []
-    for column, values in zip(free, numerators.transpose().tolist(), strict=True):
+    for values in numerators.transpose().tolist():
         content = denominator
         for value in values:
             content = content.gcd(value)
-        vector = [fmpz(0)] * columns
-        vector[column] = denominator // content
-        for pivot, value in zip(pivots, values, strict=True):
-            vector[pivot] = -value // content
-        result.append(vector)
+            if content == 1:
+                break
+        result.append([*(-value // content for value in values), denominator // content])
     return result

@@ -84,10 +84,10 @@ class Directions:
         space.add(table)
         result = []
         for number, free in enumerate(space.free_columns.tolist()):
-            pivots = [space.pivot_columns[i] for i in np.flatnonzero(space.tail[:, number]).tolist()]
-            support = [int(chosen[j]) for j in (*sorted(pivots), free)]
-            equations = independent(self._table, support[:-1], self.search.prime) if pivots else []
-            result.append(self._exact.solved(equations, support))
+            pivots = sorted(space.pivot_columns[i] for i in np.flatnonzero(space.tail[:, number]).tolist())
+            support = chosen[pivots].tolist()
+            equations = independent(self._table, support, self.search.prime) if pivots else []
+            result += self._exact.solved(equations, support, [int(chosen[free])])
         return result
 
     def proved(
