@@ -116,7 +116,7 @@ class BatchRows:
             return
         rows, columns = len(self.numbers) * self.network.output_dimension, len(self._columns)
         budget.check(bytes_needed=8 * rows * (3 * self.network.parametric_dimension + 2 * min(rows, columns)))
-        self._table = TallTable(self.reduced.stacked(self.factors)[:, self._columns], self.reduced.prime)
+        self._table = TallTable(self.reduced.stacked(self.factors, self._columns), self.reduced.prime)
 
         def check() -> None:
             progress("rank", self.rank, None)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz
 
+from exactfd import compiled
 from exactfd.errors import InputError, NonSmoothPointError
 from exactfd.geometry.labels import smooth_mask, split_layers
 from exactfd.geometry.location import ternary_tuples
@@ -27,6 +28,7 @@ from exactfd.linalg.residues import DyadicTable, RationalTable, usable
 from exactfd.network import Network
 from exactfd.points import Point, Points, checked_points
 
+Indices = np.ndarray[Any, np.dtype[np.intp]]
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
 #: Sensitivities ``L^1, ..., L^d`` and inputs ``R^0, ..., R^{d-1}`` of many cells or points.
@@ -163,34 +165,54 @@ class ModularNetwork:
         """Reduction of ``network``, or ``None`` when the prime divides a denominator."""
         return Reducible(network).modulo(prime)
 
-    def cell_rows(self, labels: SignArray, coefficients: range | None = None) -> FloatArray:
+    def cell_rows(
+        self, labels: SignArray, coefficients: range | None = None, parameters: Indices | None = None
+    ) -> FloatArray:
         """Coefficient rows of many cells modulo the prime: ``m n_d (n_0 + 1) x D``; or some of the ``n_0 + 1``
-        coefficients alone.
+        coefficients alone, or the columns of some parameters.
         """
         inputs = np.eye(self.network.input_dimension + 1)
         if coefficients is not None:
             inputs = inputs[:, coefficients.start : coefficients.stop]
-        return self.rows(labels, np.broadcast_to(inputs, (len(labels), *inputs.shape)))
+        return self.stacked(self.factors(labels, inputs[None]), parameters)
 
-    def point_rows(self, labels: SignArray, points: Sequence[Point]) -> FloatArray | None:
-        """Jacobian rows at many points modulo the prime: ``m n_d x D``; ``None`` when the prime divides a
-        denominator of a point.
+    def point_rows(
+        self, labels: SignArray, points: Sequence[Point], parameters: Indices | None = None
+    ) -> FloatArray | None:
+        """Jacobian rows at many points modulo the prime: ``m n_d x D``, or the columns of some parameters; ``None``
+        when the prime divides a denominator of a point.
         """
         factors = self.point_factors(labels, points)
-        return None if factors is None else self.stacked(factors)
+        return None if factors is None else self.stacked(factors, parameters)
 
     def point_factors(self, labels: SignArray, points: Sequence[Point]) -> Factors | None:
         """:meth:`factors` at many points; ``None`` when the prime divides a denominator of a point."""
         table = Points.of(points, self.network.input_dimension).modulo(self.prime)
         return None if table is None else self.factors(labels, table[:, :, None])
 
-    def rows(self, labels: SignArray, inputs: FloatArray) -> FloatArray:
-        """The blocks ``L^l (x) (R^{l-1})^T`` side by side, ``(m n_d c) x D``, for ``inputs`` as in :meth:`columns`."""
-        return self.stacked(self.factors(labels, inputs))
+    def stacked(self, factors: Factors, parameters: Indices | None = None) -> FloatArray:
+        """The blocks ``L^l (x) (R^{l-1})^T`` side by side from the factors, ``(m n_d c) x D``, reduced; or the columns
+        of some parameters, in this order.
+        """
+        if loops := compiled.loops("exactfd.jacobians_loops"):
+            return self._stacked(loops, factors, parameters)
+        rows = modular.reduce(_batched_rows(*factors), self.prime, overwrite=True)
+        return rows if parameters is None else rows[:, parameters]
 
-    def stacked(self, factors: Factors) -> FloatArray:
-        """The same rows from the factors."""
-        return modular.reduce(_batched_rows(*factors), self.prime, overwrite=True)
+    def _stacked(self, loops: Any, factors: Factors, parameters: Indices | None) -> FloatArray:
+        size = self.network.parametric_dimension
+        places = np.arange(size)
+        if parameters is not None:
+            places = np.full(size, -1, dtype=np.intp)
+            places[parameters] = np.arange(len(parameters))
+        (count, outputs, _), columns, start = factors[0][0].shape, factors[1][0].shape[2], 0
+        table = np.zeros((count, outputs, columns, size if parameters is None else len(parameters)))
+        for left, right in zip(*factors, strict=True):
+            end = start + left.shape[2] * right.shape[1]
+            left, right = np.ascontiguousarray(left), np.ascontiguousarray(right)
+            loops.stack_block(left, right, places[start:end], float(self.prime), table)
+            start = end
+        return table.reshape(count * outputs * columns, table.shape[3])
 
     def columns(self, labels: SignArray, inputs: FloatArray, parameters: Sequence[int]) -> FloatArray:
         """Some columns of the stacked rows modulo the prime: ``(m n_d c) x len(parameters)``.

@@ -117,8 +117,9 @@ class ExactRows:
         ]
 
     def solved(self, numbers: Sequence[int], pivots: Sequence[int], dependent: Sequence[int]) -> list[Vector]:
-        """For each dependent parameter the primitive vector (length ``D``) on it and on the pivots that some rows leave:
-        as many as there are pivots, and independent there.
+        """For each dependent parameter the primitive vector (length ``D``) on it and the pivots that some rows leave.
+
+        There are as many rows as pivots, and they are independent there.
         """
         places, count = [self._places[parameter] for parameter in (*pivots, *dependent)], len(pivots)
         scales = [self._scales[level] for level, *_ in places]

@@ -115,7 +115,7 @@ class RankSearch:
                 coefficients, items = range(size)[some], range(len(labels))[part]
                 self._check(budget, len(items) * outputs * len(coefficients))
                 self._take(
-                    self.reduced.cell_rows(labels[part], coefficients),
+                    self.reduced.cell_rows(labels[part], coefficients, self.columns),
                     range(first + items.start, first + items.stop),
                     coefficients,
                 )
@@ -138,7 +138,7 @@ class RankSearch:
         for part in chunks(len(labels), outputs * self.network.parametric_dimension):
             items = range(len(labels))[part]
             self._check(budget, len(items) * outputs)
-            rows = self.reduced.point_rows(labels[part], points[part])
+            rows = self.reduced.point_rows(labels[part], points[part], self.columns)
             if rows is None:
                 return False
             self._take(rows, range(first + items.start, first + items.stop), range(1))
@@ -158,7 +158,7 @@ class RankSearch:
 
     def _take(self, rows: FloatArray, items: range, coefficients: range) -> None:
         self._chunks.append(_Chunk(self.space.seen, items, coefficients))
-        self.space.add(rows[:, self.columns])
+        self.space.add(rows)
 
     # ------------------------------------------------------------------ what is known
 
@@ -218,11 +218,11 @@ class RankSearch:
         """The rows of some items that arrived together, on the columns that are not fixed."""
         numbers = [item - part.first_item for item in items]
         if part.points is None:
-            return self.reduced.cell_rows(part.labels[numbers], coefficients)[:, self.columns]
-        rows = self.reduced.point_rows(part.labels[numbers], part.points.take(numbers))
+            return self.reduced.cell_rows(part.labels[numbers], coefficients, self.columns)
+        rows = self.reduced.point_rows(part.labels[numbers], part.points.take(numbers), self.columns)
         if rows is None:
             raise InternalError("a prime that was usable no longer is")
-        return rows[:, self.columns]
+        return rows
 
 
 @lru_cache(maxsize=64)

@@ -169,5 +169,5 @@ def _derivative(
     for level, neuron, vectors, columns, entries in moves:
         change = stacks.multiply(entries, reached[level][:, columns], three)[:, None]
         # sums of fewer residues than there are neurons
-        total[:, :, vectors] += stacks.reduce(change * slopes[level][:, :, neuron, None], four)
-    return stacks.reduce(total, four)
+        total[:, :, vectors] += stacks.reduce(change * slopes[level][:, :, neuron, None], four, overwrite=True)
+    return stacks.reduce(total, four, overwrite=True)

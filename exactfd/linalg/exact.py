@@ -84,7 +84,7 @@ def dependencies(independent: Sequence[Sequence[fmpz]], others: Sequence[Sequenc
     length ``n`` that vanishes (``n + 1`` numbers, the last one positive), by p-adic lifting (FLINT, Dixon).
     """
     count = len(independent)
-    if count == 0:
+    if count == 0 or not others:
         return [[fmpz(1)] for _ in others]
     square, right = (fmpq_mat(fmpz_mat(list(zip(*columns, strict=True)))) for columns in (independent, others))
     solve: Any = square.solve  # the published stub lacks the keyword

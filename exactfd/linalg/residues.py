@@ -78,7 +78,7 @@ class DyadicTable:
         factors = np.concatenate(parts, axis=1)[:, self._places]
         moduli = stacks.moduli(primes, factors.ndim)
         upper = stacks.reduce(self._upper[None], moduli) * 2.0**_HALF
-        return stacks.reduce(stacks.reduce(upper + self._lower, moduli) * factors, moduli)
+        return stacks.reduce(stacks.reduce(upper + self._lower, moduli) * factors, moduli, overwrite=True)
 
 
 def usable(tables: Sequence[DyadicTable | RationalTable], primes: Sequence[int]) -> list[int]:

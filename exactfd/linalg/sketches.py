@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from exactfd import compiled
 from exactfd.linalg import modular
 from exactfd.linalg.factors import Factors
 from exactfd.linalg.modular import FloatArray
@@ -123,6 +124,10 @@ class _Fold:
     def apply(self, table: FloatArray) -> FloatArray:
         """The short table, not reduced."""
         result = np.zeros((self.short, table.shape[1]))
+        if table.flags.c_contiguous and (loops := compiled.loops("exactfd.linalg.stacks_loops")):
+            for rows, places, numbers in self._parts:
+                loops.add_multiples(result[places], table[rows], numbers[:, 0])
+            return result
         step = max(1, _ENTRIES // max(table.shape[1], 1))  # products that stay near the processor
         for rows, places, numbers in self._parts:
             for first in range(0, len(numbers), step):

@@ -11,8 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from exactfd import compiled
 from exactfd.linalg.modular import CHUNK, FloatArray, Integers
 
+_LONG = 4096  # entries from which on a compiled loop is worth the call
+_LOOPS = "exactfd.linalg.stacks_loops"
 _PIECES = 1 << 20  # entries of a table of pieces that is held as floats at once
 
 
@@ -21,23 +24,28 @@ def moduli(primes: Sequence[int], dimensions: int) -> FloatArray:
     return np.array(primes, dtype=np.float64).reshape(-1, *[1] * (dimensions - 1))
 
 
-def reduce(values: FloatArray, moduli: FloatArray) -> FloatArray:
-    """As :func:`exactfd.linalg.modular.reduce`, with the same bounds, each part of an array by its own prime."""
+def reduce(values: FloatArray, moduli: FloatArray, *, overwrite: bool = False) -> FloatArray:
+    """As :func:`exactfd.linalg.modular.reduce`, with the same bounds, each part of an array by its own prime. With
+    ``overwrite`` the values may be overwritten.
+    """
+    if values.size >= _LONG and len(values) == len(moduli) and (loops := compiled.loops(_LOOPS)):
+        result = values if overwrite and values.flags.c_contiguous else np.array(values, order="C")
+        loops.reduce_in_place(result.reshape(len(moduli), -1), moduli.reshape(-1))
+        return result
     quotient = values * (1.0 / moduli)
     np.rint(quotient, out=quotient)
     quotient *= moduli
-    np.subtract(values, quotient, out=quotient)
-    return quotient
+    return np.subtract(values, quotient, out=quotient)
 
 
 def multiply(left: FloatArray, right: FloatArray, moduli: FloatArray) -> FloatArray:
     """``left @ right``, matrix by matrix, reduced. Exact."""
     inner = left.shape[-1]
     if inner <= CHUNK:
-        return reduce(np.matmul(left, right), moduli)
+        return reduce(np.matmul(left, right), moduli, overwrite=True)
     parts = [slice(start, start + CHUNK) for start in range(0, inner, CHUNK)]
-    terms = [reduce(np.matmul(left[..., part], right[..., part, :]), moduli) for part in parts]
-    return reduce(np.add.reduce(terms), moduli)
+    terms = [reduce(np.matmul(left[..., part], right[..., part, :]), moduli, overwrite=True) for part in parts]
+    return reduce(np.add.reduce(terms), moduli, overwrite=True)
 
 
 def integers_modulo(integers: Integers, primes: Sequence[int]) -> FloatArray:
@@ -53,4 +61,4 @@ def integers_modulo(integers: Integers, primes: Sequence[int]) -> FloatArray:
         for start in range(0, len(indices), max(1, _PIECES // pieces.shape[1])):
             part = slice(start, start + max(1, _PIECES // pieces.shape[1]))
             result[:, indices[part]] = multiply(weights, pieces[part].T.astype(np.float64), column)
-    return reduce(result * integers.signs, column)
+    return reduce(result * integers.signs, column, overwrite=True)

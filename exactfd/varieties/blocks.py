@@ -219,7 +219,8 @@ class BlockParametrisation:
         """Jacobian at one parameter modulo a prime below ``2^23``, residues, ``N x parameters``."""
         network = self.network_modulo(prime, parameters)
         rows = [
-            network.rows(self.labels[[block]], inputs[None]) for block, inputs in enumerate(self._inputs_modulo(prime))
+            network.stacked(network.factors(self.labels[[block]], inputs[None]))
+            for block, inputs in enumerate(self._inputs_modulo(prime))
         ]
         return np.concatenate(rows)[self._order][:, self.kept]
 

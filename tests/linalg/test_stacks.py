@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from flint import fmpq, fmpq_mat
 
+from exactfd import compiled
 from exactfd.linalg import modular, stacks
 from exactfd.linalg.residues import DyadicTable, RationalTable, usable
 
 PRIMES = [3, 5, 101, *islice(modular.primes(), 6)]
+
+
+@pytest.fixture(params=["never", "always"], autouse=True)
+def both_ways(request, monkeypatch):
+    monkeypatch.setenv(compiled.VARIABLE, request.param)
+    monkeypatch.setattr(stacks, "_LONG", 1)
 
 
 def equal(table, residues) -> bool:
@@ -31,6 +38,24 @@ def test_products(inner):
     truth = [a.astype(object) @ b.astype(object) for a, b in zip(left, right, strict=True)]
     assert equal(product, truth)
     assert (np.abs(product) <= stacks.moduli(PRIMES, 3) / 2 + 2).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_residues_in_place_and_not(order, overwrite):
+    rng = np.random.default_rng(3)
+    moduli = stacks.moduli(PRIMES, 3)
+    values = np.asarray(rng.integers(-(2**52), 2**52, (len(PRIMES), 5, 7)).astype(float), order=order)
+    values[:, 0] = 0.0
+    values[:, 1] = moduli[:, 0] * rng.integers(-1000, 1000, (len(PRIMES), 7))
+    before = values.copy()
+    found = stacks.reduce(values, moduli, overwrite=overwrite)
+    assert equal(found, before)
+    assert (np.abs(found) <= moduli / 2 + 2).all()
+    assert ((found == 0) == (before.astype(object) % moduli.astype(int).astype(object) == 0)).all()
+    assert overwrite or (values == before).all()
+    alone = np.stack([modular.reduce(part, prime) for part, prime in zip(before, PRIMES, strict=True)])
+    assert (found == alone).all()
 
 
 def test_long_integers():
