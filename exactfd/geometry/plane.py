@@ -67,6 +67,10 @@ class PlaneTable(GeneratorTable):
     def _scale_vertices(self) -> None:
         """Divide the values at each vertex by its height."""
         self._values, self._errors = self._values[: self.count], self._errors[: self.count]
+        loops = self._compiled()
+        if loops is not None:
+            loops.scale_vertices(self._values, self._errors, self.finite)
+            return
         for rows in blocks(0, self.count, self._values.shape[1]):
             values, errors, height = self._values[rows], self._errors[rows], self._values[rows, -1:]
             moved = self.finite[rows, None] & (errors > 0.0)  # zeros stay zeros, at a height that is NaN too

@@ -42,6 +42,7 @@ UNIT = 2.0**-53  # unit roundoff of binary64
 SLACK = 1.0 + 1e-9  # covers the rounding errors made while computing the bounds themselves
 FLOOR = 1e-300  # covers underflow; added to every nonzero entry's bound
 HUGE = 1e290  # beyond this a float may have overflowed on the way: treat as unknown
+FAINT = 1e-15  # smaller shares of a bound, and weights in one, count as this: float32 holds the products
 _TINY = 1e-280  # smaller exact values are represented by this one, with an error bound as large
 _BLOCK = 1 << 16
 
@@ -103,32 +104,35 @@ class GeneratorTable:
         self.never_zero = np.bitwise_and.reduce((self.positive | self.negative)[:, : self.count], axis=1)
 
     def _propagate(self, active: BoolArray) -> None:
-        """Values, error bounds and signs in the next layer."""
+        """Values, error bounds and signs in the next layer. The bounds are added up in float32, at half the price."""
         matrix, nonzero = self.network.float_layer(self._layer)
-        magnitude = np.where(nonzero, np.maximum(np.abs(matrix), 1e-40), 0.0)  # no bound made from it underflows
-        values, errors = self._values, self._errors
+        magnitude = np.where(nonzero, np.maximum(np.abs(matrix), FAINT), 0.0).astype(np.float32)
+        values, errors, loops = self._values, self._errors, self._compiled()
+        count = matrix.shape[1]
+        rounding, slack = (count + 6) * UNIT, SLACK + (count + 8) * 2.0**-23
         if values.shape[1] != self._width + 1:
             self._values, self._errors = (_spacious(self.count, self._width + 1) for _ in range(2))
         for rows in blocks(0, self.count, values.shape[1]):  # in place, where the layers are equally wide
-            on = np.concatenate([active[rows], self.finite[rows, None]], axis=1)
-            inputs = np.maximum(values[rows], 0.0)
-            np.copyto(inputs, 0.0, where=~on)
-            bound = np.maximum(inputs, 1e-250)
-            bound *= (matrix.shape[1] + 6) * UNIT
-            bound += errors[rows]
-            np.copyto(bound, 0.0, where=~on)
+            before = values[rows], errors[rows], active[rows], self.finite[rows]
             t = values[rows, -1].copy(), errors[rows, -1].copy()
+            after = self._values[rows], self._errors[rows]
             with np.errstate(all="ignore"):  # what overflows is unknown, and decided exactly
-                self._values[rows, :-1] = np.matmul(inputs, matrix.T)
-                self._errors[rows, :-1] = np.matmul(bound, magnitude.T)
-                self._errors[rows, :-1] *= SLACK
-                large = ~(np.abs(self._values[rows]) < HUGE)  # a sum may have overflowed on the way
-            self._errors[rows][large] = np.inf
-            self._values[rows, -1], self._errors[rows, -1] = t
+                inputs, bounds, sizes = loops.rectify(*before, rounding) if loops else rectified(*before, rounding)
+                shares = np.matmul(bounds, magnitude.T)
+                after[0][:, :-1] = np.matmul(inputs, matrix.T)
+                after[0][:, -1], after[1][:, -1] = t
+                sizes *= slack
+                if loops is not None:
+                    asked = loops.judge(*after, shares, sizes, rows.start, self.positive, self.negative)
+                    self._refresh(asked)
+                    continue
+                after[1][:, :-1] = np.where(shares > 0.0, shares * sizes[:, None], 0.0)
+                large = ~(np.abs(after[0][:, :-1]) < HUGE)  # a sum may have overflowed on the way
+            after[1][:, :-1][large] = np.inf
             above, below = self._clear_signs(rows)
             self.positive[:, rows], self.negative[:, rows] = bits.pack(above), bits.pack(below)
             above |= below
-            above |= self._errors[rows, :-1] == 0.0
+            above |= after[1][:, :-1] == 0.0
             self._refresh(rows.start + np.flatnonzero(~above.all(axis=1)))
 
     def forget(self, neuron: int) -> None:
@@ -447,6 +451,28 @@ def _weights(
     drift = (error_v / total * (a / certain) + error_u / total * (b / certain)) * SLACK + 8 * UNIT
     known = (certain > 0.25 * total) & (drift < 1.0) & np.isfinite(weight)
     return np.where(known, weight, 0.5), np.where(known, drift, 1.0)
+
+
+def rectified(
+    values: FloatArray, errors: FloatArray, active: BoolArray, finite: BoolArray, rounding: float
+) -> tuple[FloatArray, np.ndarray[Any, np.dtype[np.float32]], FloatArray]:
+    """Inputs of the next layer; bounds on their errors and what they add to the rounding of a dot product, as shares of
+    the largest one in each row; and that one. Shares are zero for exact zeros alone, and products of them are not.
+    """
+    on = np.concatenate([active, finite[:, None]], axis=1)
+    inputs = np.maximum(values, 0.0)
+    np.copyto(inputs, 0.0, where=~on)
+    bounds = np.maximum(inputs, 1e-250)
+    bounds *= rounding
+    bounds += errors
+    np.copyto(bounds, 0.0, where=~on)
+    largest = bounds.max(axis=1, initial=0.0)
+    known = largest < np.inf  # not NaN either
+    largest[~known] = np.inf
+    shares = np.maximum(bounds * (1.0 / largest)[:, None], FAINT)
+    shares[~known] = 1.0
+    np.copyto(shares, 0.0, where=bounds == 0.0)
+    return inputs, shares.astype(np.float32), largest
 
 
 def _spacious(rows: int, width: int) -> FloatArray:

@@ -6,12 +6,16 @@ is the same, and so is every float, but for the sign of a zero and of an infinit
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from exactfd.compiled import compiled
 from exactfd.geometry.bits import WORD, BoolArray, Words
-from exactfd.geometry.signs import FLOOR, SLACK, UNIT, FloatArray, IntArray
+from exactfd.geometry.signs import FAINT, FLOOR, HUGE, SLACK, UNIT, FloatArray, IntArray
 from exactfd.geometry.tables import Indices
+
+Shares = np.ndarray[Any, np.dtype[np.float32]]
 
 _NONE, _ONE = np.uint64(0), np.uint64(1)
 
@@ -122,7 +126,92 @@ def add(
     return count
 
 
+@compiled
+def rectify(
+    values: FloatArray, errors: FloatArray, active: BoolArray, finite: BoolArray, rounding: float
+) -> tuple[FloatArray, Shares, FloatArray]:
+    """Inputs of the next layer, bounds on their errors as shares of the largest in each row, and that one."""
+    count, last = len(values), values.shape[1] - 1
+    inputs, shares, sizes = np.zeros((count, last + 1)), np.zeros((count, last + 1), np.float32), np.zeros(count)
+    bounds = np.empty(last + 1)
+    for i in range(count):
+        largest, known = 0.0, True
+        for j in range(last + 1):
+            bounds[j] = 0.0
+            if finite[i] if j == last else active[i, j]:
+                x = values[i, j]
+                if x < 0.0:  # NaN stays, here and below
+                    x = 0.0
+                inputs[i, j] = x
+                bounds[j] = (1e-250 if x < 1e-250 else x) * rounding + errors[i, j]
+                if bounds[j] > largest:
+                    largest = bounds[j]
+                known = known and bounds[j] < np.inf
+        sizes[i] = largest if known else np.inf
+        factor = 1.0 / largest if largest > 0.0 else 0.0
+        for j in range(last + 1):
+            if bounds[j] != 0.0:
+                share = bounds[j] * factor if known else 1.0
+                shares[i, j] = share if share > FAINT else FAINT
+    return inputs, shares, sizes
+
+
+@compiled
+def judge(
+    values: FloatArray,
+    errors: FloatArray,
+    shares: Shares,
+    sizes: FloatArray,
+    first: int,
+    positive: Words,
+    negative: Words,
+) -> IntArray:
+    """Bounds on the errors of values, and the signs that they decide, of generators from ``first`` on.
+
+    Returns those with a sign that is undecided.
+    """
+    undecided, count = np.empty(len(values), np.int64), 0
+    for i in range(len(values)):
+        is_open = False
+        for word in range(len(positive)):
+            plus = minus = _NONE
+            for j in range(WORD * word, min(WORD * (word + 1), shares.shape[1])):
+                x, error = values[i, j], 0.0
+                if shares[i, j] > 0.0:
+                    error = shares[i, j] * sizes[i]
+                if not abs(x) < HUGE:  # a sum may have overflowed on the way
+                    error = np.inf
+                errors[i, j] = error
+                if x > error:
+                    plus |= _ONE << np.uint64(j % WORD)
+                elif x < -error:
+                    minus |= _ONE << np.uint64(j % WORD)
+                elif error != 0.0:
+                    is_open = True
+            positive[word, first + i], negative[word, first + i] = plus, minus
+        if is_open:
+            undecided[count] = first + i
+            count += 1
+    return undecided[:count]
+
+
 # ------------------------------------------------------------------ the last layer of a network on a plane
+
+
+@compiled
+def scale_vertices(values: FloatArray, errors: FloatArray, finite: BoolArray) -> None:
+    """Divide the values at each vertex by its height."""
+    for i in range(len(values)):
+        if not finite[i]:
+            continue
+        height = values[i, -1]
+        share = errors[i, -1] / height
+        known = height > 0.0 and share < 0.25  # a height that may be off by a quarter says nothing
+        for j in range(values.shape[1]):
+            if errors[i, j] > 0.0:  # zeros stay zeros, at a height that is NaN too
+                x = values[i, j] / height
+                bound = (errors[i, j] / height + abs(x) * (share + 4 * UNIT)) * (1.34 * SLACK) + FLOOR
+                values[i, j], errors[i, j] = x, bound if known and np.isfinite(bound) else np.inf
 
 
 @compiled

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from flint import fmpz
 
+from exactfd import compiled
 from exactfd.geometry import bits
 from exactfd.geometry.homogeneous import homogenise, rounded, scaled
 from exactfd.geometry.plane import PlaneTable
@@ -96,7 +97,13 @@ def test_integers_are_multiples_of_the_layers(lowest, quotient):
             scales = outputs
 
 
+@pytest.fixture(params=["never", "always"])
+def both_ways(request, monkeypatch):
+    monkeypatch.setenv(compiled.VARIABLE, request.param)
+
+
 @pytest.mark.parametrize("seed", range(8))
+@pytest.mark.usefixtures("both_ways")
 def test_bounds_cover_the_rounding_of_a_layer(seed):
     """Floats that are exact before a layer are not exact after it: products and sums round, whatever came before.
 
@@ -123,6 +130,83 @@ def test_bounds_cover_the_rounding_of_a_layer(seed):
             assert distance <= Fraction(table._errors[v, j])
             rounded += distance > Fraction(1e-290)
     assert rounded > 50
+
+
+@pytest.mark.parametrize("spread", [0, 20, 60, 300])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.usefixtures("both_ways")
+def test_bounds_cover_what_a_layer_is_given(seed, spread):
+    """For any true inputs that the bounds allow, of very different sizes; and only zeros that must be are known."""
+    rng, random_ = np.random.default_rng([seed, spread]), random.Random(seed)
+    width, count = int(rng.integers(2, 20)), 12
+    weights = rng.standard_normal((6, width)) * rng.integers(0, 2, (6, width)) * 10.0 ** rng.integers(-spread, 1, width)
+    network = Network([(rng.standard_normal((width, 1)), [1.0] * width), (weights, [0.0] * 6), (np.ones((1, 6)), [0])])
+    homogeneous = homogenise(network)
+    table = GeneratorTable(homogeneous, [[k, 1] for k in range(count)])
+    table.start_layer(0)
+    shape = table._values.shape
+    values = rng.standard_normal(shape) * 10.0 ** rng.integers(-spread, spread + 1, shape)
+    errors = np.abs(values) * 10.0 ** rng.integers(-16, -2, shape) + 1e-300
+    known = rng.random(shape) < 0.3
+    values[known], errors[known] = 0.0, 0.0
+    values[:, -1], errors[:, -1] = 1.0, 1e-300
+    zeros_alone = count - 1  # what reads nothing but zeros
+    values[zeros_alone, :-1] = errors[zeros_alone, :-1] = 0.0
+    table._values, table._errors = values, errors
+    true = [[shifted_by(v, e, random_) for v, e in zip(*row, strict=True)] for row in zip(values, errors, strict=True)]
+    table.positive = bits.pack(np.array([[x > 0 for x in row[:-1]] for row in true]))
+    active, asked = bits.unpack(table.positive[:, :count], width) > 0, []
+    table._refresh = lambda generators: asked.extend(generators.tolist())
+    table.start_layer(1)
+    matrix, decided = exact_layer(homogeneous, 1), 0
+    signs = [bits.unpack(words[:, :count], 6) > 0 for words in (table.positive, table.negative)]
+    for v in range(count):
+        inputs = [x if on else Fraction(0) for x, on in zip(true[v], [*active[v], True], strict=True)]
+        for j, row in enumerate(matrix):
+            exact = sum((a * x for a, x in zip(row, inputs, strict=True)), Fraction(0))
+            value, error = table._values[v, j], table._errors[v, j]
+            assert abs(exact - Fraction(value)) <= Fraction(error)
+            nothing = all(
+                a == 0 or not on or errors[v, k] == 0
+                for k, (a, on) in enumerate(zip(row, [*active[v], True], strict=True))
+            )
+            assert (error == 0) == nothing
+            assert not signs[0][v, j] or exact > 0
+            assert not signs[1][v, j] or exact < 0
+            if not (signs[0][v, j] or signs[1][v, j] or error == 0):
+                assert v in asked
+            decided += bool(signs[0][v, j] or signs[1][v, j])
+    assert decided > 10 or spread == 300
+
+
+def test_what_overflows_before_or_in_a_layer_is_unknown(monkeypatch):
+    """By NumPy and by loops alike, number by number."""
+    found = []
+    for way in ("never", "always"):
+        monkeypatch.setenv(compiled.VARIABLE, way)
+        rng = np.random.default_rng(5)
+        width, count = 70, 40
+        layers = [(rng.standard_normal((width, 2)), rng.standard_normal(width)) for _ in range(1)]
+        layers += [(rng.standard_normal((width, width)), rng.standard_normal(width)), (np.ones((1, width)), [0])]
+        table = GeneratorTable(
+            homogenise(Network(layers)), [[*map(int, row), 1] for row in rng.integers(-9, 9, (count, 2))]
+        )
+        table.start_layer(0)
+        odd = [0.0, np.inf, np.nan, 1e308, 1e-308, 5e-324, -1.0]
+        chosen = rng.random(table._values.shape) < 0.01
+        table._values[chosen] = rng.choice(odd, chosen.sum())
+        chosen = rng.random(table._values.shape) < 0.01
+        table._errors[chosen] = rng.choice(odd[:-1], chosen.sum())
+        asked = []
+        table._refresh = lambda generators, asked=asked: asked.append(generators.tolist())
+        with np.errstate(all="ignore"):
+            table.start_layer(1)
+        found.append((table._values, table._errors, table.positive[:, :count], table.negative[:, :count]))
+        unknown = ~np.isfinite(table._values[:, :-1]) | ~np.isfinite(table._errors[:, :-1])
+        assert unknown.any()
+        assert not unknown.all()
+        assert {v for part in asked for v in part} >= set(np.flatnonzero(unknown.any(axis=1)).tolist())
+    assert all(np.array_equal(a, b, equal_nan=a.dtype == float) for a, b in zip(*found, strict=True))
 
 
 def shifted_by(value, error, rng):
