@@ -70,6 +70,7 @@ class ForcedDirections:
         self.prime, self._budget = reduced.prime, budget or Budget()
         self._patterns = _Patterns(reduced, labels, points, factors)
         self._found = _Directions(reduced, gauge, self._budget)
+        self._span: _Span | None = None
         for layer in range(reduced.network.depth):
             _into(self._patterns, self._found, layer)
         for layer in range(reduced.network.depth - 1):
@@ -87,20 +88,17 @@ class ForcedDirections:
             found = self._dimension(most)
         if found < most:
             dimension = partial(self._dimension, most)
-            found = _before_one_output(self._patterns, self._found, found, dimension, self._budget) or found
+            more = _before_one_output(self._patterns, self._found, found, dimension, self._budget)
+            if more is None:
+                self._span = None  # it may hold directions that were withdrawn
+            found = more or found
         return found
 
     def _dimension(self, most: int) -> int:
-        table = self._found.others()
-        self._budget.check(bytes_needed=16 * (most + _SPARE) * sum(table.shape))
-        table = _combined(table.T, most + _SPARE, self.prime).T
-        space = modular.RowSpace(table.shape[1], self.prime)
-        for start in range(0, len(table), _STEP):
-            if self._found.units + space.rank >= most:
-                break
-            self._budget.check()
-            space.add(table[start : start + _STEP])
-        return self._found.units + space.rank
+        """The same for what has been found so far."""
+        if self._span is None or self._span.most < most + _SPARE:
+            self._span = _Span(self._found.is_unit, most + _SPARE, self.prime)
+        return self._span.grown(self._found, most, self._budget)
 
     def missing(self, parameters: Sequence[int]) -> list[int]:
         """Numbers of some of the parameters, all others being independent on the forced directions: those that come
@@ -256,12 +254,14 @@ class _Directions:
     ----------
     is_unit
         By parameter, whether it may move alone.
+    parts
+        Tables of the other directions, ``k x D`` each, in the order in which they were found.
     """
 
     def __init__(self, reduced: ModularNetwork, gauge: Gauge, budget: Budget) -> None:
         self.reduced, self.network, self._budget = reduced, reduced.network, budget
         self._starts = np.cumsum([0, *(layer.size for layer in reduced.layers)]).tolist()
-        self._parts: list[FloatArray] = []
+        self.parts: list[FloatArray] = []
         self.is_unit: BoolArray = np.zeros(self.network.parametric_dimension, dtype=bool)
         for layer in range(self.network.depth - 1):
             neurons = [neuron for level, neuron in gauge.neurons if level == layer]
@@ -283,7 +283,7 @@ class _Directions:
             return
         table = self._zeros(len(values))
         table[:, places] = values
-        self._parts.append(table)
+        self.parts.append(table)
 
     def mix(self, layer: int, first: Sequence[int], second: Sequence[int]) -> None:
         """``dA_a = A_b`` and ``dW_b = -W_a`` for pairs of neurons of a hidden layer."""
@@ -292,7 +292,7 @@ class _Directions:
         for vector, a, b in zip(table, first, second, strict=True):
             vector[self.row(layer, a)] = below[b]
             vector[self.column(layer + 1, b)] = -above[:, a]
-        self._parts.append(table)
+        self.parts.append(table)
 
     def shift(self, layer: int, neurons: Sequence[int]) -> None:
         """``dc_a = 1`` and ``db = -W_a`` for neurons of a hidden layer."""
@@ -301,14 +301,14 @@ class _Directions:
         for vector, a in zip(table, neurons, strict=True):
             vector[self.row(layer, a)][inputs] = 1.0
             vector[self.column(layer + 1, width)] = -above[:, a]
-        self._parts.append(table)
+        self.parts.append(table)
 
     def move_oppositely(self, layer: int, one: tuple[int, float], other: tuple[int, float], values: FloatArray) -> None:
         """The rows of two neurons move by multiples (residues) of the same directions."""
         table = self._zeros(len(values))
         for neuron, factor in (one, other):
             table[:, self.row(layer, neuron)] = modular.reduce(values * factor, self.reduced.prime)
-        self._parts.append(table)
+        self.parts.append(table)
 
     def move_layer(self, layer: int, neurons: Indices, values: FloatArray) -> None:
         """Directions (rows of values) of the weights into some hidden neurons before one output, each neuron times its
@@ -319,11 +319,11 @@ class _Directions:
         for number, neuron in enumerate(neurons.tolist()):
             part = values[:, number * size : (number + 1) * size] * weights[number]
             table[:, self.row(layer, neuron)] = modular.reduce(part, self.reduced.prime)
-        self._parts.append(table)
+        self.parts.append(table)
 
     def withdraw(self) -> None:
         """Forget the last directions."""
-        self._parts.pop()
+        self.parts.pop()
 
     def move_together(self, layer: int, neurons: Sequence[int], multiples: FloatArray) -> None:
         """The rows of some neurons move by the multiples (rows) of any vector."""
@@ -332,26 +332,57 @@ class _Directions:
         for number, factors in enumerate(multiples):
             for neuron, factor in zip(neurons, factors.tolist(), strict=True):
                 table[number * width : (number + 1) * width, self.row(layer, neuron)] = factor * np.eye(width)
-        self._parts.append(table)
-
-    @property
-    def units(self) -> int:
-        """How many parameters may move alone."""
-        return int(self.is_unit.sum())
+        self.parts.append(table)
 
     def table(self) -> FloatArray:
         """The other directions, ``k x D``."""
-        self._budget.check(bytes_needed=16 * sum(map(len, self._parts)) * self.network.parametric_dimension)
-        return np.concatenate([self._zeros(0), *self._parts])
-
-    def others(self) -> FloatArray:
-        """The other directions, without the parameters that may move alone."""
-        table = self.table()[:, ~self.is_unit]
-        return table[table.any(axis=1)]
+        self._budget.check(bytes_needed=16 * sum(map(len, self.parts)) * self.network.parametric_dimension)
+        return np.concatenate([self._zeros(0), *self.parts])
 
     def _zeros(self, count: int) -> FloatArray:
         self._budget.check(bytes_needed=8 * count * self.network.parametric_dimension)
         return np.zeros((count, self.network.parametric_dimension))
+
+
+class _Span:
+    """The span of directions that are found one after the other: random combinations of their columns, as many as the
+    dimension that is asked for and some more. Parameters that may move alone at the start are left out and counted.
+    """
+
+    def __init__(self, is_unit: BoolArray, most: int, prime: int) -> None:
+        self.most, self.prime = most, prime
+        self._units, self._kept = int(is_unit.sum()), np.flatnonzero(~is_unit)
+        width = len(self._kept)
+        self._factors = _factors(most, width).T if most < width else None
+        self._space = modular.RowSpace(min(most, width), prime)
+        self._parts = 0  # taken in already, and which parameters that may move alone
+        self._singles: BoolArray = np.zeros(width, dtype=bool)
+
+    def grown(self, found: _Directions, most: int, budget: Budget) -> int:
+        """The dimension with what has been found since, or ``most`` once that is reached."""
+        fresh = np.flatnonzero(found.is_unit[self._kept] & ~self._singles)
+        parts = found.parts[self._parts :]
+        count, size = len(fresh) + sum(map(len, parts)), self._space.columns
+        budget.check(bytes_needed=16 * count * size + 8 * max(map(len, parts), default=0) * len(self._kept))
+        singles = np.zeros((len(fresh), len(self._kept)))
+        singles[np.arange(len(fresh)), fresh] = 1.0
+        rows = np.concatenate(
+            [np.zeros((0, size)), *map(self._combined, [singles, *(p[:, self._kept] for p in parts)])]
+        )
+        for start in range(0, count, _STEP):
+            if self._units + self._space.rank >= most:
+                break
+            budget.check()
+            self._space.add(rows[start : start + _STEP])
+        self._singles[fresh] = True
+        self._parts += len(parts)
+        return self._units + self._space.rank
+
+    def _combined(self, table: FloatArray) -> FloatArray:
+        if self._factors is None:
+            return table
+        used = np.flatnonzero(table.any(axis=0))  # most directions are those of few neurons
+        return modular.multiply(table[:, used], self._factors[used], self.prime)
 
 
 def _into(patterns: _Patterns, found: _Directions, layer: int) -> None:
@@ -431,28 +462,24 @@ def _before_one_output(
     more than ``before``.
 
     The rows of these weights, each neuron divided by its weight to the output, are spanned by those of
-    :mod:`exactfd.patternrows`, modulo the prime too: it divides none of the factors. Where the ranks of both agree
-    modulo the prime, and few relations show that the latter have it over Q too, the kernel modulo the prime is the
-    reduction of one over Q that annihilates the former.
+    :mod:`exactfd.patternrows`, modulo the prime too: it divides none of the factors. Where few relations show that the
+    latter have the same rank over Q, their kernel modulo the prime is the reduction of one over Q, and that annihilates
+    both.
     """
     layer, prime = patterns.network.depth - 2, patterns.reduced.prime
     if layer < 0 or patterns.outputs > 1:
         return None
-    live, reached = patterns.live[layer], patterns.reached[layer]
+    live = patterns.live[layer]
     neurons = np.flatnonzero(live.any(axis=0))
-    budget.check(bytes_needed=24 * len(live) * len(neurons) * reached.shape[1])
-    if not patterns.reduced.layers[-1][0, neurons].all():  # the prime divides one of them
+    if not len(neurons) or not patterns.reduced.layers[-1][0, neurons].all():  # the prime divides one of them
         return None
-    table = (live[:, neurons, None] * reached[:, None, :]).reshape(len(live), -1)
-    space = modular.RowSpace(table.shape[1], prime)
-    space.add(_combined(table, table.shape[1] + _SPARE, prime))
+    rows = PatternRows(patterns.network, layer, patterns.active, live[:, neurons], patterns.points, prime, budget)
+    space = rows.space()
     if len(space.free_columns) > _TIMES * len(live):  # long tables for few points
         return None
     found.move_layer(layer, neurons, space.kernel())
     after = dimension()
-    if after > before:
-        rows = PatternRows(patterns.network, layer, patterns.active, live[:, neurons], patterns.points, prime, budget)
-        if len(rows) - space.rank < _TIMES * (after - before) and rows.has_rank(space.rank):
-            return after
+    if after > before and len(rows) - space.rank < _TIMES * (after - before) and rows.has_rank(space.rank):
+        return after
     found.withdraw()
     return None

@@ -123,6 +123,13 @@ class PatternRows:
             vectors = [*_units(sometimes, width), *images]
         return vectors
 
+    def space(self) -> modular.RowSpace:
+        """The span of the rows modulo the prime."""
+        self._budget.check(bytes_needed=16 * self._table.size)
+        space = modular.RowSpace(self._table.shape[1], self.prime)
+        space.add(self._table)
+        return space
+
     def has_rank(self, rank: int) -> bool:
         """Whether this is the rank, over Q and modulo the prime; False also where relations modulo the prime are not
         those over Q, or are long.

@@ -81,6 +81,28 @@ def test_random_networks(seed, sizes):
     assert len(Gauge.of(network).columns) <= forced_dimension(network, points) <= truth
 
 
+@pytest.mark.parametrize("proved", [True, False])
+def test_asked_again_for_more_or_for_less(monkeypatch, proved):
+    """Directions that could not be proved are forgotten."""
+    if not proved:
+        monkeypatch.setattr("exactfd.patternrows.PatternRows.has_rank", lambda *_: False)
+    rng, tight = np.random.default_rng(9), 0
+    for seed in range(12):
+        layers = [(rng.standard_normal((n, m)), rng.standard_normal(n) / 10) for m, n in pairwise((2, 5, 5, 1))]
+        network = exactfd.Network(layers)
+        points = smooth(network, rng.standard_normal((2 * network.upper_bound, 2)))
+        truth = kernel_dimension(network, points)
+        reduced, labels = ModularNetwork.reduce(network, PRIME), ternary_tuples(network, points)
+        factors = reduced.point_factors(labels, points)
+        found = ForcedDirections(reduced, Gauge.of(network), labels, points, factors)
+        answers = [found.dimension(most) for most in (truth // 2, truth, truth + 9, truth, truth + 50)]
+        assert answers[0] >= truth // 2 or answers[0] == answers[1], seed
+        assert max(answers) <= truth, seed
+        assert answers[1:] == sorted(answers[1:]), seed
+        tight += answers[1] == truth
+    assert tight > 3 if proved else tight < 12
+
+
 def one_by_one(*layers, points, output_activation="identity"):
     network = exactfd.Network(layers, output_activation=output_activation)
     return network, smooth(network, points)
