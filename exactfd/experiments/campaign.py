@@ -37,7 +37,7 @@ from exactfd.experiments.executors import (
 )
 from exactfd.experiments.specification import Specification, text_of
 from exactfd.experiments.store import Row, Store
-from exactfd.experiments.worker import Job, given_up, in_words, work, work_through
+from exactfd.experiments.worker import Job, attempt, given_up, in_words, work_through
 from exactfd.io.files import StrPath
 
 _AHEAD = 2  # tasks under way for each worker: none waits for the driver, few networks are lost with it
@@ -362,7 +362,7 @@ class _Engine:
 
     def _submit(self, executor: Executor, task: tuple[Job, ...], *, alone: bool) -> None:
         try:
-            future = executor.submit(work, task[0]) if len(task) == 1 else executor.submit(work_through, task)
+            future = executor.submit(attempt, task[0]) if len(task) == 1 else executor.submit(work_through, task)
         except BrokenExecutor:
             (self._suspects if alone else self._again).extend(task)
             self._broken = True

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from itertools import pairwise
 from multiprocessing import parent_process
 from multiprocessing.connection import wait as wait_for
 
@@ -35,6 +36,7 @@ from exactfd.network import Network, OutputActivation
 _GRACE = 30.0  # seconds beyond its limits after which a network that heeds none of them is stopped
 _ROOM = 1 << 30  # bytes of address space beyond the limit on memory: what is reserved is not all used
 _LEFT_BEHIND = 64 << 20  # bytes that a network may leave in the heap of its worker
+_SMALL = 10**5  # parameters of a network that the driver may draw
 ENOUGH = 1.0  # seconds after which no further network of a task is begun: it was to take much less
 
 
@@ -96,6 +98,14 @@ def work(job: Job) -> list[Row]:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def attempt(job: Job) -> list[Row] | str:
+    """The rows of one network, or what went wrong, in words: an exception might not cross to another process."""
+    try:
+        return work(job)
+    except (Exception, SystemExit) as error:  # a bug: the campaign goes on, and says so in the end
+        return in_words(error)
+
+
 def work_through(jobs: Sequence[Job]) -> list[list[Row] | str]:
     """One network after the other: for each its rows, or what went wrong, in words.
 
@@ -106,14 +116,11 @@ def work_through(jobs: Sequence[Job]) -> list[list[Row] | str]:
     for job in jobs:
         if found and time.monotonic() > end:
             break
-        try:
-            found.append(work(job))
-        except Exception as error:  # a bug: it is no other network's fault
-            found.append(in_words(error))
+        found.append(attempt(job))
     return found
 
 
-def in_words(error: Exception) -> str:
+def in_words(error: BaseException) -> str:
     """What a failure is called in the summary of a campaign."""
     try:
         return f"{type(error).__name__}: {error}"
@@ -122,8 +129,11 @@ def in_words(error: Exception) -> str:
 
 
 def given_up(job: Job, reason: str, seconds: float) -> list[Row]:
-    """The rows of a network that came to no end: nothing is known, and ``limit`` says why."""
-    network = job.network() if job.law.training is None else None
+    """The rows of a network that came to no end: nothing is known, and ``limit`` says why. A network that is large is
+    not drawn again for its digest.
+    """
+    parameters = sum(n * (m + 1) for m, n in pairwise(job.architecture))
+    network = job.network() if job.law.training is None and parameters <= _SMALL else None
     document = nothing_known(reason)
     return [_row(job, network, measure, document, seconds / len(job.measures)) for measure in job.measures]
 

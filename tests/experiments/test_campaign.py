@@ -354,7 +354,6 @@ def divides(job):
 def test_a_failure_among_several(tmp_path, monkeypatch):
     """It is counted for its own network."""
     monkeypatch.setattr(engine, "_TASK", 1e9)
-    monkeypatch.setattr(engine, "work", divides)
     monkeypatch.setattr("exactfd.experiments.worker.work", divides)
     executor = Several([])
     summary = run_campaign(parse_specification(FORTY), tmp_path / "a.store", executor=executor, retries=1)
@@ -406,6 +405,37 @@ class Mute(Exception):
 
     def __str__(self):
         raise ValueError
+
+
+class Local(Exception):
+    """An error that no other process can read."""
+
+    def __init__(self, one, two):
+        super().__init__(f"{one} {two}")
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), Local("never", "again"), Mute(), MemoryError()])
+def test_whatever_a_network_raises_is_said_in_words(tmp_path, monkeypatch, error):
+    """By the process that did it: an exception may end what it is handed to, or not arrive at all."""
+
+    def fails(job):
+        raise error
+
+    monkeypatch.setattr("exactfd.experiments.worker.work", fails)
+    document = {**SMALL, "count": 1, "architectures": [[1, 2, 1]], "laws": {"he": {"weights": "he"}}}
+    summary = run_campaign(parse_specification(document), tmp_path / "a.store", executor=Several([]), retries=0)
+    (given_up,) = summary.given_up
+    assert f"given up after 1 tries: {type(error).__name__}" in given_up
+    assert worker.attempt(None) == worker.in_words(error)
+
+
+def test_a_large_network_that_is_given_up_is_not_drawn_by_the_driver(monkeypatch):
+    monkeypatch.setattr(worker, "sample", lambda *_, **__: 1 / 0)
+    spec = parse_specification(SMALL)
+    name, law = next(iter(spec.laws.items()))
+    job = worker.Job((1000, 1000, 1), name, law, "identity", 0, 0, spec.measures, spec.limits)
+    (row, *_) = worker.given_up(job, "it died", 1.0)
+    assert (row.digest, row.status, row.document["limit"]) == ("", "bounds", "it died")
 
 
 def test_an_error_without_words():
@@ -658,7 +688,7 @@ def deadly_among(jobs):
 
 def test_a_network_that_ends_the_worker_of_several(tmp_path, monkeypatch):
     """Only that one is given up, and the others are done."""
-    monkeypatch.setattr(engine, "work", deadly)
+    monkeypatch.setattr(engine, "attempt", deadly)
     monkeypatch.setattr(engine, "work_through", deadly_among)
     monkeypatch.setattr(engine._Engine, "_size", lambda self: 8)
     summary = run_campaign(parse_specification(FORTY), tmp_path / "a.store", workers=2, retries=1)
@@ -674,10 +704,10 @@ def test_a_network_that_stops_its_worker(tmp_path, monkeypatch, function, messag
     """The others are done, that one is given up."""
     document = {**SMALL, "count": 4, "architectures": [[1, 2, 1]], "measures": ["dimension"]}
     document |= {"limits": {"time": 0.5}, "laws": {"he": {"weights": "he"}}}
-    monkeypatch.setattr(engine, "work", function)
+    monkeypatch.setattr(engine, "attempt", function)
     monkeypatch.setattr("exactfd.experiments.worker.Job.most_seconds", 2.0)
     if function is stuck:
-        monkeypatch.setattr(engine, "work", alarmed)
+        monkeypatch.setattr(engine, "attempt", alarmed)
     summary = run_campaign(parse_specification(document), tmp_path / "a.store", workers=2, retries=1)
     assert summary.done == 4
     assert message in summary.given_up[0]

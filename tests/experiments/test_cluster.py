@@ -153,7 +153,7 @@ def deadly(job):
 )
 def test_a_network_that_stops_its_process(tmp_path, monkeypatch, scheduler, function, seconds, message):
     """The others are done, that one is given up, and no worker of the cluster is lost."""
-    monkeypatch.setattr(engine, "work", function)
+    monkeypatch.setattr(engine, "attempt", function)
     monkeypatch.setattr("exactfd.experiments.worker.Job.most_seconds", seconds)
     workers = set(scheduler.scheduler_info["workers"])
     with Cluster(scheduler.scheduler_address) as cluster:
@@ -172,7 +172,7 @@ def deadly_among(jobs):
 
 def test_a_network_that_stops_the_process_of_several(tmp_path, monkeypatch, scheduler):
     """The others of its task are done alone, that one is given up."""
-    monkeypatch.setattr(engine, "work", deadly)
+    monkeypatch.setattr(engine, "attempt", deadly)
     monkeypatch.setattr(engine, "work_through", deadly_among)
     monkeypatch.setattr(engine._Engine, "_size", lambda self: 8)
     document = {**TINY, "count": 40}
