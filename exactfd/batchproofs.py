@@ -161,13 +161,15 @@ def spanning_points(prime: int, labels: SignArray, points: Points) -> list[list[
     The row at ``x`` is the combination of the coefficient rows of its cell with factors ``(x, 1)``. Where some points
     of a cell span ``R^{n_0}`` affinely, their rows span the rows at all its points, and the coefficient rows.
     """
-    size, table, result = points.dimension + 1, points.modulo(prime), []
+    size, cells, result = points.dimension + 1, cells_of(labels), []
+    if all(len(group) <= size for group in cells):
+        return cells
+    table = points.modulo(prime)
     assert table is not None
-    for group in cells_of(labels):
+    for group in cells:
         if len(group) > size:
-            space = modular.RowSpace(size, prime)
-            space.add(table[group])
-            group = [group[i] for i in space.pivot_rows] if space.rank == size else group
+            chosen = modular.independent_rows(table[group], prime)
+            group = [group[i] for i in chosen] if len(chosen) == size else group
         result.append(group)
     return result
 

@@ -41,6 +41,8 @@ Counts = np.ndarray[Any, np.dtype[np.int64]]
 
 _STEP = 256  # directions eliminated between two looks at the budget
 _KEPT = 1 << 18  # random numbers that are drawn once
+_FEW = 4000  # entries of a matrix that is not made smaller first
+_SMALL = 1 << 18  # entries of directions that are multiplied together
 _TIMES = 2  # as many relations as directions that they prove
 _SPARE = 4  # random combinations of the rows of a matrix beyond the rank that is wanted
 
@@ -202,12 +204,9 @@ class _Patterns:
         """
         if not bound:
             return np.eye(table.shape[1]), 0
-        prime, few = self.reduced.prime, int(bound) + _SPARE
-        if len(table) > few:
-            table = _combined(table, few, prime)
-        space = modular.RowSpace(table.shape[1], prime)
-        space.add(table)
-        return space.kernel(), space.rank
+        if table.size > _FEW:
+            table = _combined(table, int(bound) + _SPARE, self.reduced.prime)
+        return modular.kernel(table, self.reduced.prime)
 
 
 def _combined(table: FloatArray, count: int, prime: int) -> FloatArray:
@@ -366,9 +365,10 @@ class _Span:
         budget.check(bytes_needed=16 * count * size + 8 * max(map(len, parts), default=0) * len(self._kept))
         singles = np.zeros((len(fresh), len(self._kept)))
         singles[np.arange(len(fresh)), fresh] = 1.0
-        rows = np.concatenate(
-            [np.zeros((0, size)), *map(self._combined, [singles, *(p[:, self._kept] for p in parts)])]
-        )
+        tables = [singles, *(part[:, self._kept] for part in parts)]
+        if count * len(self._kept) < _SMALL:  # one product
+            tables = [np.concatenate(tables)]
+        rows = np.concatenate([np.zeros((0, size)), *map(self._combined, tables)])
         for start in range(0, count, _STEP):
             if self._units + self._space.rank >= most:
                 break

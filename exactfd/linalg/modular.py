@@ -167,6 +167,27 @@ def _eliminate_window(small: FloatArray, width: int, waiting: Indices, prime: in
     return rows[:found], columns[:found]
 
 
+def kernel(table: FloatArray, prime: int) -> tuple[FloatArray, int]:
+    """Kernel of a table as :meth:`RowSpace.kernel` gives it, up to the choice of pivots, and the rank."""
+    if table.size <= _SHORT and (loops := compiled.loops(_LOOPS)):
+        found: tuple[FloatArray, int] = loops.kernel_of_few(np.array(table, order="C"), _WINDOW, prime)
+        return found
+    space = RowSpace(table.shape[1], prime)
+    space.add(table)
+    return space.kernel(), space.rank
+
+
+def independent_rows(table: FloatArray, prime: int) -> list[int]:
+    """As many independent rows as there are, in increasing order."""
+    if table.size <= _SHORT and (loops := compiled.loops(_LOOPS)):
+        places = np.empty((2, len(table)), dtype=np.intp)
+        block = np.array(table, order="C")
+        return sorted(places[0, : loops.eliminate_few(block, table.shape[1], _WINDOW, prime, *places)].tolist())
+    space = RowSpace(table.shape[1], prime)
+    space.add(table)
+    return sorted(space.pivot_rows)
+
+
 class RowSpace:
     """Row space modulo a prime that grows as rows come in; remembers which rows made it grow.
 

@@ -83,6 +83,26 @@ def eliminate_few(block: FloatArray, searched: int, window: int, prime: int, row
 
 
 @compiled
+def kernel_of_few(block: FloatArray, window: int, prime: int) -> tuple[FloatArray, int]:
+    """Kernel of a table, which is overwritten, the identity on the columns without pivot; and the rank."""
+    width = block.shape[1]
+    rows, columns = np.empty(block.shape[0], dtype=np.intp), np.empty(block.shape[0], dtype=np.intp)
+    rank = eliminate_few(block, width, window, prime, rows, columns)
+    free = np.ones(width, dtype=np.bool_)
+    for i in range(rank):
+        free[columns[i]] = False
+    kernel = np.zeros((width - rank, width))
+    number = 0
+    for j in range(width):
+        if free[j]:
+            kernel[number, j] = 1.0
+            for i in range(rank):
+                kernel[number, columns[i]] = -block[rows[i], j]
+            number += 1
+    return kernel, rank
+
+
+@compiled
 def _clear(table: FloatArray, row: int, place: int, prime: int) -> None:
     """Divide a row by its entry at ``place``, and take multiples of it from the others so that theirs become zero."""
     factor, size = 1.0 / prime, float(prime)

@@ -147,3 +147,22 @@ def test_compiled_loops_give_the_same_floats(monkeypatch):
         )
     assert all((one == other).all() for one, other in zip(*found, strict=True))
     assert not found[0][0][9000:].any()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_kernels_and_independent_rows(seed):
+    """Small tables, for which there is a loop, and larger ones."""
+    rng = np.random.default_rng(seed)
+    rows, columns = rng.integers(0, [90, 12]) if seed % 3 else rng.integers(80, 120, 2)
+    table = table_of_rank(rng, rows, columns, int(rng.integers(0, columns + 1)))
+    table[rng.random(rows) < 0.3] = 0.0
+    before, truth = table.copy(), flint_rank(table)
+    kernel, rank = modular.kernel(table, PRIME)
+    assert rank == truth
+    assert kernel.shape == (columns - truth, columns)
+    assert flint_rank(kernel) == columns - truth
+    assert not modular.multiply(table, kernel.T, PRIME).any()
+    chosen = modular.independent_rows(table, PRIME)
+    assert chosen == sorted(set(chosen))
+    assert len(chosen) == truth == flint_rank(table[chosen])
+    assert (table == before).all()
