@@ -89,10 +89,12 @@ class ForcedDirections:
                 _before_a_line(self._patterns, self._found, layer)
             found = self._dimension(most)
         if found < most:
-            dimension = partial(self._dimension, most)
-            more = _before_one_output(self._patterns, self._found, found, dimension, self._budget)
-            if more is None:
-                self._span = None  # it may hold directions that were withdrawn
+            dimension, more = partial(self._dimension, most), None
+            try:
+                more = _before_one_output(self._patterns, self._found, found, dimension, self._budget)
+            finally:
+                if more is None:
+                    self._span = None  # it may hold directions that were withdrawn
             found = more or found
         return found
 
@@ -478,8 +480,12 @@ def _before_one_output(
     if len(space.free_columns) > _TIMES * len(live):  # long tables for few points
         return None
     found.move_layer(layer, neurons, space.kernel())
-    after = dimension()
-    if after > before and len(rows) - space.rank < _TIMES * (after - before) and rows.has_rank(space.rank):
-        return after
-    found.withdraw()
-    return None
+    proved = False
+    try:
+        after = dimension()
+        few = len(rows) - space.rank < _TIMES * (after - before)
+        proved = after > before and few and rows.has_rank(space.rank)
+    finally:
+        if not proved:  # nor where a budget ran out meanwhile
+            found.withdraw()
+    return after if proved else None

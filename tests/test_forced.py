@@ -207,3 +207,22 @@ def test_a_budget_ends_it():
     for run in (lambda: found.dimension(network.parametric_dimension), lambda: found.missing(range(5))):
         with pytest.raises(BudgetExceeded):
             run()
+
+
+def test_a_budget_that_ends_a_proof_leaves_nothing_unproved(monkeypatch):
+    """Two points that are one modulo the prime: the kernel there is too large, and what would tell is cut short."""
+    weights = ([[0, 0], [1, 2]], [2, 0]), ([[1, 1]], [0])
+    network, points = one_by_one(*weights, points=[[3, -4], [3 - PRIME, -4]])
+    truth, most = kernel_dimension(network, points), network.parametric_dimension
+
+    def stop(*_):
+        raise BudgetExceeded("the time limit ran out")
+
+    reduced, labels = ModularNetwork.reduce(network, PRIME), ternary_tuples(network, points)
+    found = ForcedDirections(reduced, Gauge.of(network), labels, points, reduced.point_factors(labels, points))
+    before = found._dimension(most)
+    monkeypatch.setattr("exactfd.patternrows.PatternRows.has_rank", stop)
+    with pytest.raises(BudgetExceeded):
+        found.dimension(most)
+    assert before == found._dimension(most) <= truth
+    assert most - len(found.missing(range(most))) <= truth
