@@ -192,7 +192,7 @@ class ModularNetwork:
 
     def stacked(self, factors: Factors, parameters: Indices | None = None) -> FloatArray:
         """The blocks ``L^l (x) (R^{l-1})^T`` side by side from the factors, ``(m n_d c) x D``, reduced; or the columns
-        of some parameters, in this order.
+        of some parameters, all different, in this order.
         """
         if loops := compiled.loops("exactfd.jacobians_loops"):
             return self._stacked(loops, factors, parameters)

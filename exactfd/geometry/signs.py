@@ -21,6 +21,7 @@ from __future__ import annotations
 import copy
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -104,9 +105,12 @@ class GeneratorTable:
         self.never_zero = np.bitwise_and.reduce((self.positive | self.negative)[:, : self.count], axis=1)
 
     def _propagate(self, active: BoolArray) -> None:
-        """Values, error bounds and signs in the next layer. The bounds are added up in float32, at half the price."""
+        """Values, error bounds and signs in the next layer. The bounds are added up in float32 where that is what it
+        says, at half the price.
+        """
         matrix, nonzero = self.network.float_layer(self._layer)
-        magnitude = np.where(nonzero, np.maximum(np.abs(matrix), FAINT), 0.0).astype(np.float32)
+        kind = _kind_of_bounds()
+        magnitude = np.where(nonzero, np.maximum(np.abs(matrix), FAINT), 0.0).astype(kind)
         values, errors, loops = self._values, self._errors, self._compiled()
         count = matrix.shape[1]
         rounding, slack = (count + 6) * UNIT, SLACK + (count + 8) * 2.0**-23
@@ -118,7 +122,7 @@ class GeneratorTable:
             after = self._values[rows], self._errors[rows]
             with np.errstate(all="ignore"):  # what overflows is unknown, and decided exactly
                 inputs, bounds, sizes = loops.rectify(*before, rounding) if loops else rectified(*before, rounding)
-                shares = np.matmul(bounds, magnitude.T)
+                shares = np.matmul(bounds.astype(kind, copy=False), magnitude.T)
                 after[0][:, :-1] = np.matmul(inputs, matrix.T)
                 after[0][:, -1], after[1][:, -1] = t
                 sizes *= slack
@@ -451,6 +455,14 @@ def _weights(
     drift = (error_v / total * (a / certain) + error_u / total * (b / certain)) * SLACK + 8 * UNIT
     known = (certain > 0.25 * total) & (drift < 1.0) & np.isfinite(weight)
     return np.where(known, weight, 0.5), np.where(known, drift, 1.0)
+
+
+@cache
+def _kind_of_bounds() -> type[np.floating[Any]]:
+    """float32, unless the library behind NumPy has been told to multiply such numbers as shorter ones (bfloat16)."""
+    near_one = np.full((64, 64), 1.0 + 2.0**-12, dtype=np.float32)
+    exact = 64.0 * (1.0 + 2.0**-12) ** 2
+    return np.float32 if (abs(np.matmul(near_one, near_one) / exact - 1.0) < 72 * 2.0**-23).all() else np.float64
 
 
 def rectified(

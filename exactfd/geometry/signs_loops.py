@@ -160,7 +160,7 @@ def rectify(
 def judge(
     values: FloatArray,
     errors: FloatArray,
-    shares: Shares,
+    shares: Shares | FloatArray,
     sizes: FloatArray,
     first: int,
     positive: Words,

@@ -11,7 +11,7 @@ import pytest
 from flint import fmpz
 
 from exactfd import compiled
-from exactfd.geometry import bits
+from exactfd.geometry import bits, signs
 from exactfd.geometry.homogeneous import homogenise, rounded, scaled
 from exactfd.geometry.plane import PlaneTable
 from exactfd.geometry.signs import GeneratorTable
@@ -102,6 +102,27 @@ def both_ways(request, monkeypatch):
     monkeypatch.setenv(compiled.VARIABLE, request.param)
 
 
+def test_products_that_are_shorter_than_they_say_are_noticed(monkeypatch):
+    """A library may be told to multiply float32 as bfloat16."""
+    signs._kind_of_bounds.cache_clear()
+    assert signs._kind_of_bounds() is np.float32
+
+    def short(left, right):
+        cut = [np.ldexp(np.rint(np.frexp(x)[0] * 2**8) / 2**8, np.frexp(x)[1]).astype(x.dtype) for x in (left, right)]
+        return left @ right if left.dtype == np.float64 else cut[0] @ cut[1]
+
+    signs._kind_of_bounds.cache_clear()
+    monkeypatch.setattr(np, "matmul", short)
+    assert signs._kind_of_bounds() is np.float64
+    monkeypatch.undo()
+    signs._kind_of_bounds.cache_clear()
+
+
+@pytest.fixture(params=[np.float32, np.float64])
+def either_kind(request, monkeypatch):
+    monkeypatch.setattr(signs, "_kind_of_bounds", lambda: request.param)
+
+
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.usefixtures("both_ways")
 def test_bounds_cover_the_rounding_of_a_layer(seed):
@@ -134,7 +155,7 @@ def test_bounds_cover_the_rounding_of_a_layer(seed):
 
 @pytest.mark.parametrize("spread", [0, 20, 60, 300])
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.usefixtures("both_ways")
+@pytest.mark.usefixtures("both_ways", "either_kind")
 def test_bounds_cover_what_a_layer_is_given(seed, spread):
     """For any true inputs that the bounds allow, of very different sizes; and only zeros that must be are known."""
     rng, random_ = np.random.default_rng([seed, spread]), random.Random(seed)
@@ -159,7 +180,7 @@ def test_bounds_cover_what_a_layer_is_given(seed, spread):
     table._refresh = lambda generators: asked.extend(generators.tolist())
     table.start_layer(1)
     matrix, decided = exact_layer(homogeneous, 1), 0
-    signs = [bits.unpack(words[:, :count], 6) > 0 for words in (table.positive, table.negative)]
+    above_below = [bits.unpack(words[:, :count], 6) > 0 for words in (table.positive, table.negative)]
     for v in range(count):
         inputs = [x if on else Fraction(0) for x, on in zip(true[v], [*active[v], True], strict=True)]
         for j, row in enumerate(matrix):
@@ -171,11 +192,11 @@ def test_bounds_cover_what_a_layer_is_given(seed, spread):
                 for k, (a, on) in enumerate(zip(row, [*active[v], True], strict=True))
             )
             assert (error == 0) == nothing
-            assert not signs[0][v, j] or exact > 0
-            assert not signs[1][v, j] or exact < 0
-            if not (signs[0][v, j] or signs[1][v, j] or error == 0):
+            assert not above_below[0][v, j] or exact > 0
+            assert not above_below[1][v, j] or exact < 0
+            if not (above_below[0][v, j] or above_below[1][v, j] or error == 0):
                 assert v in asked
-            decided += bool(signs[0][v, j] or signs[1][v, j])
+            decided += bool(above_below[0][v, j] or above_below[1][v, j])
     assert decided > 10 or spread == 300
 
 
