@@ -152,10 +152,9 @@ class PatternRows:
         independent rows.
         """
         columns = np.flatnonzero(self._table[support].any(axis=0))
-        space = modular.RowSpace(len(columns), self.prime)
-        space.add(self._table[support][:, columns])
+        chosen = modular.independent_rows(np.ascontiguousarray(self._table[support][:, columns].T), self.prime)
         width = len(self._inputs[0])
-        places = [divmod(place, width) for place in columns[space.pivot_columns].tolist()]
+        places = [divmod(place, width) for place in columns[chosen].tolist()]
         rows = [(self._patterns[row], self._inputs[row]) for row in (*support, free)]
         columns_of = [[vector[k] if pattern[i] else fmpz(0) for i, k in places] for pattern, vector in rows]
         (relation,) = exact.dependencies(columns_of[:-1], columns_of[-1:])
@@ -163,10 +162,8 @@ class PatternRows:
 
     def _vanishes(self, relation: list[fmpz], rows: list[int]) -> bool:
         """Whether a combination of rows, the last one with a factor that is not zero, is zero."""
-        factors = [
-            [factor if self._patterns[row][i] else fmpz(0) for factor, row in zip(relation, rows, strict=True)]
-            for i in range(len(self._patterns[0]))
-        ]
+        profiles = set(zip(*(self._patterns[row] for row in rows), strict=True))  # many neurons have the same
+        factors = [[factor if live else fmpz(0) for factor, live in zip(relation, p, strict=True)] for p in profiles]
         product = fmpz_mat(factors) * fmpz_mat([self._inputs[row] for row in rows])
         return relation[-1] != 0 and not any(product.entries())
 
