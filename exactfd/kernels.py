@@ -39,8 +39,9 @@ def kernel_parts(
     for those ``numbers`` that are given), with an identity block on those columns up to scale. First those with few
     nonzero entries, which are cheap and usually almost all; then the others.
 
-    Each annihilates as many independent rows as determine it on the support that it has modulo the prime; whether it
-    annihilates the *other* rows is for :func:`exactfd.annihilation.annihilates` to say. Raises ``BudgetExceeded``.
+    Each annihilates as many independent rows as determine it on the support that it has modulo the prime, or on the
+    union of some such supports that are much the same: these vectors are solved for together. Whether it annihilates
+    the *other* rows is for :func:`exactfd.annihilation.annihilates` to say. Raises ``BudgetExceeded``.
     """
     if numbers is not None and not len(numbers):
         return
