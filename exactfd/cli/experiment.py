@@ -83,7 +83,8 @@ def run(
     for what in summary.given_up:
         click.echo(f"exactfd: warning: {what}", err=True)
     if summary.interrupted:
-        where = [] if scheduler is None else ["--scheduler", scheduler]
+        where = [] if workers is None else ["--workers", str(workers)]
+        where += [] if scheduler is None else ["--scheduler", scheduler]
         again = shlex.join(["exactfd", "experiment", "run", spec, "-o", store, *where])
         click.echo(f"exactfd: interrupted; what is finished is in the store; go on with: {again}", err=True)
         return exits.INTERRUPTED
@@ -152,7 +153,8 @@ def status(store: str, answer: Answer) -> int:
         "measures": list(specification["measures"]),
         "networks": asked,
         "left": asked - networks,
-        **dict(zip(names[2:], others, strict=True)),
+        **dict(zip(names[2:4], others, strict=False)),
+        "seconds": round(others[-1], 3),
         "groups": groups,
     }
     table = [

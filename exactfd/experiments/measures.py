@@ -28,6 +28,7 @@ from exactfd.jacobians import float_jacobian
 from exactfd.linalg.floats import float_rank
 from exactfd.network import Network
 from exactfd.points import checked_points
+from exactfd.polytopes.faces import FacetTally, face_statistics
 from exactfd.symmetry.explanation import explain
 from exactfd.symmetry.identifiability import identifiability
 
@@ -219,6 +220,22 @@ def _cells(context: Context, measure: Measure) -> Document:
     }
 
 
+def _facets(context: Context, measure: Measure) -> Document:
+    """Facets of every polytope of the complex, counted."""
+    try:
+        found = face_statistics(canonical_complex(context.network, budget=context.budget()))
+    except BudgetExceeded as error:
+        names = (*FacetTally({}, {}).to_dict(), "facets_by_layer", "top_cells")
+        return {"status": "bounds", **dict.fromkeys(names), "limit": str(error)}
+    return {
+        "status": "proved",
+        **found.facets.to_dict(),
+        "facets_by_layer": list(found.facets_by_layer),
+        "top_cells": found.top_cells,
+        "limit": None,
+    }
+
+
 def _inactive(context: Context, measure: Measure) -> Document:
     found = never_and_always_active(context.network, known=context.dimension_if_known(), budget=context.budget())
     document = {"status": found.status, **found.to_dict()}
@@ -249,6 +266,7 @@ MEASURES: Mapping[str, Callable[[Context, Measure], Document]] = {
     "mechanisms": _mechanisms,
     "identifiability": _identifiability,
     "cells": _cells,
+    "facets": _facets,
     "inactive": _inactive,
     "loss": _loss,
 }

@@ -55,7 +55,8 @@ class Group:
     tallies
         By measure, then by question.
     distributions
-        By measure, then by what is distributed: value -> number of networks, only proved values.
+        By measure, then by what is distributed: value -> number of networks (of polytopes, for their facets), only
+        proved values.
     totals
         By measure, then by name: sums over networks.
     """
@@ -247,6 +248,11 @@ def _cells(group: Group, name: str, document: dict[str, Any], exact: _Bounds, ne
     group.note(name, "top_cells", document.get("top_cells"), networks)
 
 
+def _facets(group: Group, name: str, document: dict[str, Any], exact: _Bounds, networks: int) -> None:
+    for facets, polytopes in (document.get("facet_histogram") or {}).items():
+        group.note(name, "facets_of_polytopes", int(facets), networks * polytopes)
+
+
 def _inactive(group: Group, name: str, document: dict[str, Any], exact: _Bounds, networks: int) -> None:
     for what in ("never_active", "always_active", "never_active_on_data", "always_active_on_data"):
         for layer, count in enumerate(document.get(what) or (), start=1):
@@ -265,6 +271,7 @@ _COUNT = {
     "mechanisms": _mechanisms,
     "identifiability": _identifiability,
     "cells": _cells,
+    "facets": _facets,
     "inactive": _inactive,
     "loss": _loss,
 }

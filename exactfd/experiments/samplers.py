@@ -25,6 +25,8 @@ from exactfd.errors import InputError
 from exactfd.experiments.training import Recipe
 from exactfd.network import Network, OutputActivation, checked_architecture
 
+_LARGEST = 1e300  # of an option that floats are drawn with: no draw overflows
+
 Entry = int | float | Fraction
 Matrix = list[list[Entry]]
 
@@ -120,7 +122,7 @@ class Distribution:
     options: tuple[tuple[str, Any], ...]
 
     @classmethod
-    def of(cls, kind: str, **options: Any) -> Distribution:
+    def of(cls, kind: str, /, **options: Any) -> Distribution:
         """The distribution with that name; options not given have their defaults.
 
         ``he`` and ``xavier`` take ``form`` (``"normal"`` or ``"uniform"``, of the same variance), ``orthogonal`` takes
@@ -160,8 +162,10 @@ class Distribution:
 def _check_option(kind: str, key: str, value: Any, default: Any) -> None:
     if isinstance(default, str):
         good, what = value in ("normal", "uniform"), '"normal" or "uniform"'
-    elif isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    elif isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))):
         good, what = False, "a finite number"
+    elif isinstance(default, float) and not abs(value) <= _LARGEST:
+        good, what = False, f"a number of size at most {_LARGEST:g}"
     elif isinstance(default, float):
         positive = key in ("gain", "deviation")
         good, what = value > 0 or not positive, "a positive number"

@@ -27,7 +27,18 @@ from exactfd.io.files import STDIN, StrPath, located, read_bytes
 from exactfd.network import Network, OutputActivation, checked_architecture
 
 #: Kinds of measures; those with points need a batch, those of training need it.
-KINDS = ("dimension", "batch", "gap", "floats", "mechanisms", "identifiability", "cells", "inactive", "loss")
+KINDS = (
+    "dimension",
+    "batch",
+    "gap",
+    "floats",
+    "mechanisms",
+    "identifiability",
+    "cells",
+    "facets",
+    "inactive",
+    "loss",
+)
 WITH_POINTS = ("batch", "gap", "floats")
 OF_TRAINING = ("loss",)
 #: The inputs of a batch that are those of the training.

@@ -28,7 +28,11 @@ def stages(job: Job) -> Iterator[Stage]:
 
     A training whose time runs out (``limits.time``), or that diverges, leaves stages without a network.
     """
-    drawn, recipe = job.network(), job.law.training
+    try:
+        drawn, recipe = job.network(), job.law.training
+    except MemoryError:
+        yield Stage(None, job.measures, "no memory was left to draw the network (limits.memory)")
+        return
     key = (job.seed, job.number, job.architecture, job.law.draws())
     if recipe is None:
         yield Stage(Context(drawn, job.limits, key), job.measures)

@@ -116,6 +116,7 @@ class Store:
                 self._db = _connected(self.path, write=write)
                 try:
                     self._prepare(write, exists and os.path.getsize(self.path) > 0)
+                    self._inode = os.stat(self.path).st_ino
                 except BaseException:
                     self._db.close()
                     raise
@@ -176,6 +177,11 @@ class Store:
             name = getattr(error, "sqlite_errorname", "")
             if name.startswith("SQLITE_NOTADB"):
                 raise InputError(f"{self.path}: expected a store, found a file that is none") from None
+            if name in ("SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX"):
+                raise InputError(
+                    f"{self.path}: expected a whole store, found a damaged one ({error}); restore a copy, or name "
+                    "another file"
+                ) from None
             kept = "what it holds is kept, and the same command goes on from there"
             raise InputError(f"{self.path}: expected to use the store, found: {error}; {kept}") from None
 
@@ -197,12 +203,23 @@ class Store:
     # ------------------------------------------------------------------ rows
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Add rows, all of them or none. A row that is there already is an error."""
+        """Add rows, all of them or none. A row that is there already is an error, and so is a file that is gone."""
+        if not self._is_there():
+            raise InputError(
+                f"{self.path}: expected the store that was opened, found that it was removed or replaced meanwhile; "
+                "what was written since is lost with it"
+            )
         with self._errors(), self._db:
             places = ", ".join("?" * len(COLUMNS))
             self._db.executemany(
                 f"INSERT INTO results VALUES ({places})", ([getattr(row, c) for c in COLUMNS] for row in rows)
             )
+
+    def _is_there(self) -> bool:
+        try:
+            return os.stat(self.path).st_ino == self._inode
+        except OSError:
+            return False
 
     def done(self, architecture: str, law: str, low: int, high: int) -> dict[int, set[str]]:
         """Measures that are there of the networks from ``low`` to ``high`` (not included), by number."""
@@ -258,7 +275,7 @@ def _connected(path: str, *, write: bool) -> sqlite3.Connection:
 
 
 def _lock_name(path: str) -> str:
-    return f"{path}.lock"
+    return f"{os.path.realpath(path)}.lock"  # a link is the same store
 
 
 def _locked(path: str) -> int:

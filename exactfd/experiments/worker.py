@@ -133,7 +133,10 @@ def given_up(job: Job, reason: str, seconds: float) -> list[Row]:
     not drawn again for its digest.
     """
     parameters = sum(n * (m + 1) for m, n in pairwise(job.architecture))
-    network = job.network() if job.law.training is None and parameters <= _SMALL else None
+    network = None
+    if job.law.training is None and parameters <= _SMALL:
+        with contextlib.suppress(InputError, MemoryError):  # that may be what it was given up for
+            network = job.network()
     document = nothing_known(reason)
     return [_row(job, network, measure, document, seconds / len(job.measures)) for measure in job.measures]
 
@@ -197,7 +200,7 @@ def _bound_memory(memory: int) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         most = reserved + memory + _ROOM
         resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
-    except (OSError, ValueError, IndexError):
+    except (OSError, ValueError, IndexError, OverflowError):
         return  # a system without /proc: the checks of the budget remain
 
 

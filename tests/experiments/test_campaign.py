@@ -407,6 +407,87 @@ class Mute(Exception):
         raise ValueError
 
 
+def test_facets(tmp_path):
+    """Each row beside the complex of its network, the report beside their sum; and a limit."""
+    document = {**SMALL, "count": 3, "architectures": [[1, 3, 1], [2, 3, 2, 1], [3, 3, 1]], "measures": ["facets"]}
+    spec, store = parse_specification(document), tmp_path / "a.store"
+    run_campaign(spec, store, executor=ThreadPoolExecutor(1))
+    expected: dict[tuple[str, str], dict[int, int]] = {}
+    with Store(store) as opened:
+        for row in opened.rows():
+            architecture = tuple(map(int, row.architecture.split(",")))
+            cells = exactfd.canonical_complex(spec.network(architecture, row.law, row.number))
+            top = cells.dimension
+            sizes = [len(list(cell.facets())) for cell in cells.cells(top)]
+            histogram = {k: sizes.count(k) for k in sorted(set(sizes))}
+            assert row.status == "proved"
+            assert row.document["facet_histogram"] == {str(k): n for k, n in histogram.items()}
+            assert Fraction(row.document["mean_facets"]) == Fraction(sum(sizes), len(sizes))
+            assert (row.document["top_cells"], sum(row.document["facets_by_layer"])) == (len(sizes), sum(sizes))
+            total = expected.setdefault((row.architecture, row.law), {})
+            for k, n in histogram.items():
+                total[k] = total.get(k, 0) + n
+        for group in tabulate(opened):
+            name = ",".join(map(str, group.architecture))
+            assert group.distributions["facets"]["facets_of_polytopes"] == expected[name, group.law]
+    document |= {"architectures": [[2, 6, 6, 1]], "limits": {"cells": 3}}
+    run_campaign(parse_specification(document), tmp_path / "b.store", executor=ThreadPoolExecutor(1))
+    with Store(tmp_path / "b.store") as opened:
+        for row in opened.rows():
+            assert (row.status, row.document["facet_histogram"]) == ("bounds", None)
+            assert "cells" in row.document["limit"]
+
+
+def test_a_store_that_is_taken_away_is_noticed(tmp_path):
+    """Rows would go to a file that nobody finds."""
+    spec = parse_specification({**FORTY, "count": 5})
+
+    class Removing(Several):
+        def submit(self, function, argument):
+            for path in tmp_path.glob("a.store*"):
+                path.unlink()
+            return super().submit(function, argument)
+
+    with pytest.raises(InputError, match="was removed or replaced meanwhile"):
+        run_campaign(spec, tmp_path / "a.store", executor=Removing([]))
+
+
+def test_a_link_is_the_same_store(tmp_path):
+    run_campaign(parse_specification({**FORTY, "count": 2}), tmp_path / "a.store", executor=Several([]))
+    (tmp_path / "b.store").symlink_to(tmp_path / "a.store")
+    with Store(tmp_path / "a.store", write=True), pytest.raises(InputError, match="that nobody else fills"):
+        Store(tmp_path / "b.store", write=True)
+
+
+def test_a_damaged_store_promises_nothing(tmp_path):
+    spec = parse_specification({**FORTY, "count": 40})
+    run_campaign(spec, tmp_path / "a.store", executor=Several([]))
+    data = (tmp_path / "a.store").read_bytes()
+    (tmp_path / "b.store").write_bytes(data[: len(data) // 2 // 4096 * 4096])
+    with pytest.raises(InputError, match="expected a whole store, found a damaged one"):
+        run_campaign(spec, tmp_path / "b.store", executor=Several([]))
+
+
+def test_a_network_that_cannot_be_drawn_is_no_other_networks_fault(tmp_path, monkeypatch):
+    """Where memory is short, it is said so at once; any other failure is given up, and not drawn by the driver."""
+    draw = worker.sample
+    for error, words in ((MemoryError(), "no memory was left to draw the network"), (InputError("too wild"), "wild")):
+
+        def some(*arguments, number, error=error, **others):
+            if number == 1:
+                raise error
+            return draw(*arguments, number=number, **others)
+
+        monkeypatch.setattr("exactfd.experiments.worker.sample", some)
+        store = tmp_path / f"{type(error).__name__}.store"
+        summary = run_campaign(parse_specification({**FORTY, "count": 3}), store, executor=Several([]), retries=1)
+        assert summary.done == 3
+        with Store(store) as opened:
+            rows = list(opened.rows())
+        assert [row.status == "bounds" for row in rows] == [False, True, False]
+        assert words in rows[1].document["limit"]
+
+
 class Local(Exception):
     """An error that no other process can read."""
 

@@ -101,7 +101,7 @@ def test_an_interrupt_finishes_what_is_under_way(tmp_path, spec):
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert errors.endswith(f"go on with: exactfd experiment run {spec} -o {store} --scheduler local\n")
+    assert errors.endswith(f"go on with: exactfd experiment run {spec} -o {store} --workers 2 --scheduler local\n")
     assert errors.count("\n") == 1
     assert 0 < len(contents(store)) < 8000 * 3
     assert len(contents(store)) % 3 == 0

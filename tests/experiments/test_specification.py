@@ -73,6 +73,16 @@ CHANGES = [
     ({"laws": {"a": {"weights": {"law": "he", "x": 1}}}}, "laws.a.weights.x: expected an option of the law 'he'"),
     ({"laws": {"a": {"weights": "he", "biases": "orthogonal"}}}, "laws.a.biases: expected a law of single numbers"),
     ({"measures": ["rank"]}, r"measures\[0\]: expected one of dimension, batch, .* found 'rank'"),
+    ({"laws": {"a": {"weights": {"law": "he", "kind": "uniform"}}}}, r"laws\.a\.weights\.kind: expected an option"),
+    ({"laws": {"a": {"weights": {"law": "he", "cls": 1}}}}, r"laws\.a\.weights\.cls: expected an option"),
+    (
+        {"laws": {"a": {"weights": {"law": "uniform", "low": -(10**400), "high": 1}}}},
+        r"laws\.a\.weights\.low: .* at most 1e\+300",
+    ),
+    (
+        {"laws": {"a": {"weights": {"law": "normal", "deviation": 1e308}}}},
+        r"laws\.a\.weights\.deviation: .* at most 1e\+300",
+    ),
     ({"measures": ["cells", "cells"]}, r"measures\[1\]: expected another name, found 'cells' again"),
     ({"measures": [{"measure": "cells", "points": 3}]}, r"measures\[0\]: expected no points"),
     ({"measures": [{"measure": "batch", "points": 0}]}, r"measures\[0\].points: expected between 1 and"),
