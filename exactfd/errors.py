@@ -53,6 +53,7 @@ class MissingExtraError(ExactFDError, ImportError):
         )
         self.package = package
         self.extra = extra
+        self.purpose = purpose
         self._made_of = package, extra, purpose, command
 
     def __reduce__(self) -> tuple[Any, ...]:

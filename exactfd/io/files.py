@@ -37,7 +37,7 @@ def located(path: StrPath) -> Iterator[None]:
     try:
         yield
     except MissingExtraError as error:
-        raise MissingExtraError(error.package, error.extra, f"{display(path)}: reading this format") from None
+        raise MissingExtraError(error.package, error.extra, f"{display(path)}: {error.purpose}") from None
     except InputError as error:
         raise type(error)(" ".join(f"{display(path)}: {error}".splitlines())) from None
 
