@@ -119,24 +119,24 @@ class GeneratorTable:
         for rows in blocks(0, self.count, values.shape[1]):  # in place, where the layers are equally wide
             before = values[rows], errors[rows], active[rows], self.finite[rows]
             t = values[rows, -1].copy(), errors[rows, -1].copy()
-            after = self._values[rows], self._errors[rows]
+            new_values, new_errors = self._values[rows], self._errors[rows]
             with np.errstate(all="ignore"):  # what overflows is unknown, and decided exactly
                 inputs, bounds, sizes = loops.rectify(*before, rounding) if loops else rectified(*before, rounding)
                 shares = np.matmul(bounds.astype(kind, copy=False), magnitude.T)
-                after[0][:, :-1] = np.matmul(inputs, matrix.T)
-                after[0][:, -1], after[1][:, -1] = t
+                new_values[:, :-1] = np.matmul(inputs, matrix.T)
+                new_values[:, -1], new_errors[:, -1] = t
                 sizes *= slack
                 if loops is not None:
-                    asked = loops.judge(*after, shares, sizes, rows.start, self.positive, self.negative)
+                    asked = loops.judge(new_values, new_errors, shares, sizes, rows.start, self.positive, self.negative)
                     self._refresh(asked)
                     continue
-                after[1][:, :-1] = np.where(shares > 0.0, shares * sizes[:, None], 0.0)
-                large = ~(np.abs(after[0][:, :-1]) < HUGE)  # a sum may have overflowed on the way
-            after[1][:, :-1][large] = np.inf
+                new_errors[:, :-1] = np.where(shares > 0.0, shares * sizes[:, None], 0.0)
+                large = ~(np.abs(new_values[:, :-1]) < HUGE)  # a sum may have overflowed on the way
+            new_errors[:, :-1][large] = np.inf
             above, below = self._clear_signs(rows)
             self.positive[:, rows], self.negative[:, rows] = bits.pack(above), bits.pack(below)
             above |= below
-            above |= after[1][:, :-1] == 0.0
+            above |= new_errors[:, :-1] == 0.0
             self._refresh(rows.start + np.flatnonzero(~above.all(axis=1)))
 
     def forget(self, neuron: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from exactfd.compiled import compiled
+from exactfd.linalg.modular_loops import reduce_in_place as reduce_row
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -14,11 +15,8 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 @compiled
 def reduce_in_place(values: FloatArray, moduli: FloatArray) -> None:
     """As ``stacks.reduce``: each row of a contiguous table by its own prime, in one pass."""
-    for i in range(values.shape[0]):
-        prime = moduli[i]
-        factor = 1.0 / prime
-        for j in range(values.shape[1]):
-            values[i, j] -= np.rint(values[i, j] * factor) * prime
+    for i in range(len(moduli)):
+        reduce_row(values[i], moduli[i])
 
 
 @compiled
