@@ -19,6 +19,7 @@ def add(
     first: int,
     neuron: int,
     dropped: int,
+    kept: int,
     values: FloatArray,
     errors: FloatArray,
     positive: Words,
@@ -34,7 +35,7 @@ def add(
         a, b = abs(u[neuron - dropped]), abs(v[neuron - dropped])
         w = b / (a + b)
         m = 1.0 - w
-        for j in range(len(value)):
+        for j in range(kept, len(value)):
             value[j] = u[j] * w + v[j] * m
         value[neuron - dropped] = 0.0
         if enter(ends, i, new, neuron, positive, negative, finite, parents):

@@ -39,15 +39,16 @@ class FloatTable(GeneratorTable):
         above, below = self._clear_signs(slice(0, self.count))
         self.positive[:, : self.count], self.negative[:, : self.count] = bits.pack(above), bits.pack(below)
 
-    def _interpolate(self, u: Any, v: Any, neuron: int, new: slice) -> None:
-        values, at_v = self._values[u], self._values[v]
+    def _interpolate(self, u: Any, v: Any, neuron: int, new: slice, kept: int) -> None:
+        values, at_v = self._values[u, kept:], self._values[v, kept:]
+        neuron -= kept
         a, b = np.abs(values[:, neuron]), np.abs(at_v[:, neuron])
         weight = b / (a + b)
         values *= weight[:, None]
         at_v *= (1.0 - weight)[:, None]
         values += at_v
         values[:, neuron] = 0.0
-        self._values[new] = values
+        self._values[new, kept:], self._values[new, :kept] = values, 0.0
 
     def _clear_signs(self, rows: slice) -> Any:
         values = self._values[rows, :-1]

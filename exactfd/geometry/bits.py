@@ -31,15 +31,17 @@ def bit_of(column: int) -> tuple[int, np.uint64]:
     return column // WORD, np.uint64(1 << column % WORD)
 
 
-def pack(flags: BoolArray) -> Words:
+def pack(flags: BoolArray, skipped: int = 0) -> Words:
     """Rows of booleans (``m x width``) as words (``words x m``); bit ``j % 64`` of word ``j // 64`` is column ``j``.
+
+    So many columns before them as ``skipped``, a multiple of 8, are False.
 
     >>> pack(np.array([[True, False, True]])).tolist()
     [[5]]
     """
-    packed = np.packbits(flags, axis=1, bitorder="little")
-    table = np.zeros((len(flags), 8 * words_for(flags.shape[1])), dtype=np.uint8)
-    table[:, : packed.shape[1]] = packed
+    packed, first = np.packbits(flags, axis=1, bitorder="little"), skipped // 8
+    table = np.zeros((len(flags), 8 * words_for(skipped + flags.shape[1])), dtype=np.uint8)
+    table[:, first : first + packed.shape[1]] = packed
     return np.ascontiguousarray(table.view("<u8").T, dtype=np.uint64)
 
 

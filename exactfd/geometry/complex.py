@@ -24,7 +24,7 @@ from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import locate
 from exactfd.geometry.start import Walls
 from exactfd.geometry.subdivision import Subdivision
-from exactfd.geometry.tables import CellTable, Flags, Indices, LabelHistory, Lengths
+from exactfd.geometry.tables import CellTable, Indices, LabelHistory, Lengths
 from exactfd.geometry.transversality import is_generic
 from exactfd.geometry.workers import subdivide
 from exactfd.network import Network
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
-_FINITE, _RAY = 1, 2
 _BATCH = 4096  # cells whose labels are unpacked together
 
 
@@ -165,17 +164,27 @@ class CanonicalComplex:
         self._walls = 0 if box is None else self.dimension  # label columns before those of the neurons
         self._neurons = sum(homogeneous.widths)
         self._lineality = homogeneous.lineality
-        finite = self._generators.finite
-        kinds: list[Flags] = [np.where(finite, _FINITE, _RAY).astype(np.uint8)]
-        for table in self._tables[1:]:
-            kinds.append(table.union(kinds[-1]))
-        self._inner: list[Indices] = [np.flatnonzero(k & _FINITE).astype(np.int32) for k in kinds]
-        self._outer_number: list[Indices] = []  # inner number -> number among the finite cells, or -1
-        for kind, inner in zip(kinds, self._inner, strict=True):
-            number = np.full(len(kind), -1, dtype=np.int32)
+        self._inner: list[Indices] = [np.flatnonzero(table.finite).astype(np.int32) for table in self._tables]
+
+    @cached_property
+    def _outer_number(self) -> list[Indices]:
+        """By dimension: number among all cells -> number among those that are not at infinity, or -1."""
+        result = []
+        for table, inner in zip(self._tables, self._inner, strict=True):
+            number = np.full(table.count, -1, dtype=np.int32)
             number[inner] = np.arange(len(inner), dtype=np.int32)
-            self._outer_number.append(number)
-        self._unbounded = [(k[inner] & _RAY) != 0 for k, inner in zip(kinds, self._inner, strict=True)]
+            result.append(number)
+        return result
+
+    @cached_property
+    def _unbounded(self) -> list[BoolArray]:
+        """By dimension: which of the cells that are not at infinity have a direction there."""
+        marks, result = ~self._tables[0].finite, []
+        for table, inner in zip(self._tables, self._inner, strict=True):
+            if table.dimension:
+                marks = table.union(marks)
+            result.append(marks[inner])
+        return result
 
     # ------------------------------------------------------------------ counts
 

@@ -105,7 +105,7 @@ def run(
                 )  # fmt: skip
             else:
                 state[OPEN] = add(
-                    pairs[:m1], g, neuron, dropped, values, errors, at_positive, at_negative, at_finite, parents,
+                    pairs[:m1], g, neuron, dropped, 0, values, errors, at_positive, at_negative, at_finite, parents,
                     undecided,
                 )  # fmt: skip
             if state[OPEN]:

@@ -47,6 +47,7 @@ class PlaneRuns:
         points, edges, polygons = self._tables
         _, edges_waiting, polygons_waiting = self._waiting
         last = min(last, (neuron // bits.WORD + 1) * bits.WORD)
+        self._reserve(0, 0, 0)
         made, finish = np.empty(last, dtype=np.int64), False
         counts = points.count, edges.count, polygons.count, polygons.used, polygons.stale
         state = np.array([neuron, *counts, edges_waiting.count, polygons_waiting.count, 0, 0, 0, 0], dtype=np.int64)

@@ -46,6 +46,8 @@ HUGE = 1e290  # beyond this a float may have overflowed on the way: treat as unk
 FAINT = 1e-15  # smaller shares of a bound, and weights in one, count as this: float32 holds the products
 _TINY = 1e-280  # smaller exact values are represented by this one, with an error bound as large
 _BLOCK = 1 << 16
+_LEAST = 1024  # room for generators at the beginning
+_FORGOTTEN = 16  # neurons of which the values are dropped together; a multiple of 8
 
 
 class GeneratorTable:
@@ -70,17 +72,20 @@ class GeneratorTable:
     def __init__(self, network: HomogeneousNetwork, initial: Sequence[Sequence[int]]) -> None:
         self.network = network
         self.count = len(initial)
-        self.finite: BoolArray = np.array([row[-1] != 0 for row in initial])
+        room = max(self.count, _LEAST)
+        self.finite: BoolArray = np.empty(room, dtype=bool)
+        self.finite[: self.count] = [row[-1] != 0 for row in initial]
         self.positive: Words = np.zeros((0, self.count), dtype=np.uint64)
         self.negative: Words = np.zeros((0, self.count), dtype=np.uint64)
         self.never_zero: Words = np.zeros(0, dtype=np.uint64)
         self._coordinates: dict[int, list[fmpz]] = {v: [fmpz(c) for c in row] for v, row in enumerate(initial)}
         self._inputs: list[dict[int, list[fmpz]]] = [{} for _ in network.layers]
-        self._parents = np.full((self.count, 2), -1, dtype=np.int32)
+        self._parents = np.empty((room, 2), dtype=np.int32)
+        self._parents[: self.count] = -1
         self._made: list[tuple[int, int, int]] = []  # from this generator on: zeros of this neuron (layer, index)
         self._layer = -1
         self._width = 0
-        self._dropped = 0  # columns of finished neurons that no later layer asks for; a multiple of the word
+        self._dropped = 0  # columns of finished neurons that no later layer asks for; a multiple of 8
         self._values: FloatArray = np.zeros((self.count, 1))  # the last column is t
         self._errors: FloatArray = np.zeros((self.count, 1))
         self.exact_evaluations = 0
@@ -140,8 +145,8 @@ class GeneratorTable:
             self._refresh(rows.start + np.flatnonzero(~above.all(axis=1)))
 
     def forget(self, neuron: int) -> None:
-        """In the last layer nobody asks for the values of the neurons before ``neuron``, the first one of a word."""
-        if self._layer + 1 < len(self.network.layers) or neuron == self._dropped:
+        """In the last layer nobody asks for the values of the neurons before ``neuron``."""
+        if self._layer + 1 < len(self.network.layers) or neuron == self._dropped or neuron % _FORGOTTEN:
             return
         for name in ("_values", "_errors"):
             old = getattr(self, name)
@@ -167,24 +172,27 @@ class GeneratorTable:
         """
         first, last = self.count, self.count + len(ends)
         self._reserve(last)
+        kept = neuron - self._dropped if self._layer + 1 == len(self.network.layers) else 0  # as :meth:`forget`
         loops = self._compiled()
         if loops is not None:
             asked = np.empty(len(ends), dtype=np.int64)
-            count = loops.add(ends, first, neuron, self._dropped, self._values, self._errors, *self.columns, asked)
+            numbers = self._dropped, kept, self._values, self._errors
+            count = loops.add(ends, first, neuron, *numbers, *self.columns, asked)
             self.note_added(neuron, len(ends), asked[:count])
             return
         u, v = ends.T.astype(np.intp, order="C")
         for rows in blocks(first, last, self._values.shape[1]):
             part = slice(rows.start - first, rows.stop - first)
-            self._interpolate(u[part], v[part], neuron - self._dropped, rows)
+            self._interpolate(u[part], v[part], neuron - self._dropped, rows, kept)
         positive, negative, crossing = self._enter(ends, u, v, neuron)
         undecided: IntArray | None = None
         if crossing.any():
             above, below = np.zeros_like(positive), np.zeros_like(negative)
-            kept = slice(self._dropped // bits.WORD, None)
+            words, skipped = divmod(self._dropped, bits.WORD)
             for rows in blocks(first, last, self._width):
                 part = slice(rows.start - first, rows.stop - first)
-                above[kept, part], below[kept, part] = map(bits.pack, self._clear_signs(rows))
+                flags = self._clear_signs(rows)
+                above[words:, part], below[words:, part] = (bits.pack(each, skipped) for each in flags)
             positive ^= crossing & ~above
             negative ^= crossing & ~below
             undecided = np.flatnonzero((crossing & ~(above | below)).any(axis=0))
@@ -239,9 +247,12 @@ class GeneratorTable:
             known = self.positive[:, undecided] | self.negative[:, undecided]
             self.never_zero &= np.bitwise_and.reduce(known, axis=1)
 
-    def _interpolate(self, u: IntArray, v: IntArray, neuron: int, new: slice) -> None:
-        """Float values and error bounds at the zero of ``neuron`` on the edges ``uv``."""
-        values, at_v, errors, error_v = self._values[u], self._values[v], self._errors[u], self._errors[v]
+    def _interpolate(self, u: IntArray, v: IntArray, neuron: int, new: slice, kept: int) -> None:
+        """Float values and error bounds at the zero of ``neuron`` on the edges ``uv``, of the columns from ``kept`` on;
+        what is before them is unknown.
+        """
+        values, at_v, errors, error_v = (a[w, kept:] for a in (self._values, self._errors) for w in (u, v))
+        neuron -= kept
         with np.errstate(all="ignore"):  # a bound that overflows is a bound: such entries are then decided exactly
             w, d = _weights(values[:, neuron], at_v[:, neuron], errors[:, neuron], error_v[:, neuron])
             m = 1.0 - w
@@ -261,7 +272,8 @@ class GeneratorTable:
             errors += at_v
             np.add(errors, FLOOR, out=errors, where=errors > 0.0)  # NaN stays: it is unknown
         errors[:, neuron] = values[:, neuron] = 0.0
-        self._values[new], self._errors[new] = values, errors
+        self._values[new, kept:], self._errors[new, kept:] = values, errors
+        self._values[new, :kept], self._errors[new, :kept] = 0.0, np.inf
 
     def _reserve(self, needed: int) -> None:
         """Room for so many generators."""

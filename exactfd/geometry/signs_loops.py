@@ -32,8 +32,10 @@ def lowest(word: np.uint64) -> int:
 
 
 @compiled
-def interpolate(neuron: int, u: int, v: int, new: int, values: FloatArray, errors: FloatArray) -> None:
-    """Float values and error bounds at the zero of ``neuron`` on the edge ``uv``."""
+def interpolate(neuron: int, first: int, u: int, v: int, new: int, values: FloatArray, errors: FloatArray) -> None:
+    """Float values and error bounds at the zero of ``neuron`` on the edge ``uv``, of the columns from ``first`` on;
+    what is before them is unknown.
+    """
     at_u, at_v, error_u, error_v = values[u], values[v], errors[u], errors[v]
     a, b = abs(at_u[neuron]), abs(at_v[neuron])
     total = a + b
@@ -45,7 +47,8 @@ def interpolate(neuron: int, u: int, v: int, new: int, values: FloatArray, error
     m = 1.0 - w
     share_u, share_v, share = (w + d) * SLACK, (m + d) * SLACK, (d + 10 * UNIT) * SLACK
     value, error = values[new], errors[new]
-    for j in range(len(value)):
+    value[:first], error[:first] = 0.0, np.inf
+    for j in range(first, len(value)):
         x = at_u[j] * w + at_v[j] * m
         bound = error_u[j] * share_u + error_v[j] * share_v
         bound += abs(at_u[j] - at_v[j]) * share
@@ -87,6 +90,7 @@ def add(
     first: int,
     neuron: int,
     dropped: int,
+    kept: int,
     values: FloatArray,
     errors: FloatArray,
     positive: Words,
@@ -97,12 +101,12 @@ def add(
 ) -> int:
     """Put the zero of ``neuron`` on each edge; generators from ``first`` on, signs that floats decide.
 
-    Returns the number of those that are ``undecided``.
+    Numbers of the columns before ``kept`` are not made. Returns how many of the generators are ``undecided``.
     """
     count = 0
     for i in range(len(ends)):
         new, is_open = first + i, False
-        interpolate(neuron - dropped, ends[i, 0], ends[i, 1], new, values, errors)
+        interpolate(neuron - dropped, kept, ends[i, 0], ends[i, 1], new, values, errors)
         if enter(ends, i, new, neuron, positive, negative, finite, parents):
             value, error = values[new], errors[new]
             for word in range(len(positive)):
@@ -113,9 +117,9 @@ def add(
                     bit = _ONE << np.uint64(place)
                     crossing ^= bit
                     j = WORD * word + place - dropped
-                    if j >= 0 and value[j] > error[j]:
+                    if j >= kept and value[j] > error[j]:
                         plus |= bit
-                    elif j >= 0 and value[j] < -error[j]:
+                    elif j >= kept and value[j] < -error[j]:
                         minus |= bit
                     else:
                         is_open = True

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from flint import fmpz
 
+from exactfd.geometry.bits import BoolArray
+
 Indices = np.ndarray[Any, np.dtype[np.int32]]
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
 
@@ -27,11 +29,14 @@ class Walls:
 
 @dataclass(frozen=True)
 class Start:
-    """Integer homogeneous coordinates of the generators, facets by dimension (one row a cell) and wall labels."""
+    """Integer homogeneous coordinates of the generators, facets by dimension (one row a cell), which cells are not at
+    infinity, and wall labels.
+    """
 
     generators: list[list[int]]
     facets: list[Indices]  # entry k - 1 for dimension k
-    walls: list[SignArray]  # entry k for dimension k; no columns without a box
+    finite: list[BoolArray]  # entry k for dimension k
+    walls: list[SignArray]  # the same; no columns without a box
 
 
 def half_space(rank: int) -> Start:
@@ -56,7 +61,8 @@ def _half_space(rank: int) -> Start:
         facets.append(
             np.array([[index[s[:i] + s[i + 1 :]] for i in range(k + 1)] for s in simplices[k]], dtype=np.int32)
         )
-    return Start(generators, facets, [np.zeros((len(cells), 0), dtype=np.int8) for cells in simplices])
+    finite = [np.array([simplex[0] == 0 for simplex in cells]) for cells in simplices]
+    return Start(generators, facets, finite, [np.zeros((len(cells), 0), dtype=np.int8) for cells in simplices])
 
 
 _small_half_space = cache(_half_space)
@@ -71,7 +77,7 @@ def cube(walls: Walls) -> Start:
         [int(sides[side > 0][i]) for i, side in enumerate(name)] + [int(walls.denominator)]
         for name in labels[0].tolist()
     ]
-    return Start(generators, facets, labels)
+    return Start(generators, facets, [np.ones(len(cells), dtype=bool) for cells in labels], labels)
 
 
 def _cube(rank: int) -> tuple[list[SignArray], list[Indices]]:

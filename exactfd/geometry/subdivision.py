@@ -72,12 +72,7 @@ class Subdivision:
         if generators is None:
             generators = PlaneTable if self.dimension == 2 else GeneratorTable
         self.generators = generators(network, start.generators)
-        counts = [len(labels) for labels in start.walls]
-        self.tables = [CellTable(k, start.facets[k - 1] if k else None, counts[k]) for k in range(self.dimension + 1)]
-        finite = self.generators.finite
-        for k, table in enumerate(self.tables):
-            finite = table.union(finite) if k else finite
-            table.finite = finite
+        self.tables = [CellTable(k, start.facets[k - 1] if k else None, finite) for k, finite in enumerate(start.finite)]
         self.history = LabelHistory()
         if walls is not None:
             signs = [[bits.pack(labels == s) for labels in start.walls] for s in (1, -1)]
@@ -158,11 +153,7 @@ class Subdivision:
     def _start_word(self, word: int) -> None:
         for k, table in enumerate(self.tables):
             if k:
-                below = self._signs(k - 1, word)
-                room = len(table.finite)
-                table.positive, table.negative = (table.union(b, np.empty(room, dtype=np.uint64)) for b in below)
-                count = table.count
-                self._waiting[k].collect(table.positive[:count] & table.negative[:count])
+                self._waiting[k].collect(*table.start_word(self._signs(k - 1, word)))
             self.check_budget()
 
     def _known_signs(self) -> tuple[list[Words], list[Words]]:
@@ -180,8 +171,8 @@ class Subdivision:
     # ------------------------------------------------------------------ one neuron
 
     def _start_neuron(self, neuron: int) -> None:
+        self.generators.forget(neuron)
         if neuron % bits.WORD == 0:
-            self.generators.forget(neuron)
             self._start_word(neuron // bits.WORD)
 
     def cut(self, neuron: int) -> None:

@@ -19,7 +19,7 @@ Rows = tuple[Indices, Indices]  # rows of varying length: all entries in one arr
 
 _CHUNK = 1 << 22  # entries of a temporary array in passes over all cells
 _LOOPS = "exactfd.geometry.tables_loops"
-_LEAST = 1024  # room for cells after the first growth; facets get eight times as much
+_LEAST = 1024  # room for cells at the beginning; facets get eight times as much
 
 
 class CellTable:
@@ -30,24 +30,30 @@ class CellTable:
     ``origin_dimension`` and ``origin``: the cell at the start of the layer that contains them.
     """
 
-    def __init__(self, dimension: int, facets: Indices | None, count: int) -> None:
+    def __init__(self, dimension: int, facets: Indices | None, finite: BoolArray) -> None:
         self.dimension = dimension
-        self.count = count
+        self.count = count = len(finite)
         if facets is None:
             facets = np.zeros((count, 0), dtype=np.int32)
-        width = facets.shape[1]
-        self.flat: Indices = facets.reshape(-1).astype(np.int32)
-        self.used = len(self.flat)
-        self.starts: Lengths = width * np.arange(count, dtype=np.int64)
-        self.sizes: Indices = np.full(count, width, dtype=np.int32)
-        self.stale = 0
-        self.ends: Indices = facets.copy() if dimension == 1 else np.zeros((0, 2), dtype=np.int32)
-        self.positive: Words = np.zeros(count, dtype=np.uint64)  # signs of the neurons of one word
-        self.negative: Words = np.zeros(count, dtype=np.uint64)
-        self.finite: BoolArray = np.ones(count, dtype=bool)
-        self.origin_dimension: Flags = np.full(count, dimension, dtype=np.uint8)
-        self.origin: Indices = np.arange(count, dtype=np.int32)
-        self.position: Indices = np.zeros(count, dtype=np.int32)  # scratch: number among the mixed cells
+        width, room = facets.shape[1], max(count, _LEAST)
+        rows, edges = room if dimension > 1 else 0, room if dimension == 1 else 0
+        self.flat: Indices = np.empty(max(facets.size, 8 * _LEAST) if rows else 0, dtype=np.int32)
+        self.starts: Lengths = np.empty(rows, dtype=np.int64)
+        self.sizes: Indices = np.empty(rows, dtype=np.int32)
+        self.ends: Indices = np.empty((edges, 2), dtype=np.int32)
+        self.used = self.stale = 0
+        if edges and width:
+            self.ends[:count] = facets
+        elif rows and width:
+            self.used = facets.size
+            self.flat[: self.used] = facets.reshape(-1)
+            self.starts[:count], self.sizes[:count] = np.arange(0, self.used, width), width
+        self.positive: Words = np.empty(room, dtype=np.uint64)  # signs of the neurons of one word
+        self.negative: Words = np.empty(room, dtype=np.uint64)
+        self.finite: BoolArray = np.empty(room, dtype=bool)
+        self.finite[:count] = finite
+        self.position: Indices = np.empty(room, dtype=np.int32)  # scratch: number among the mixed cells
+        self.restart_origins()
 
     # ------------------------------------------------------------------ facets
 
@@ -90,7 +96,7 @@ class CellTable:
 
     def grow_pool(self, needed: int) -> None:
         """Room for so many facets, and twice as many as before at least."""
-        self.flat = _grown(self.flat, self.used, max(needed, 2 * len(self.flat), 8 * _LEAST))
+        self.flat = _grown(self.flat, self.used, max(needed, 2 * len(self.flat)))
 
     def pack_when_stale(self) -> bool:
         """Keep the pool less than half stale; returns whether anything had to be done."""
@@ -141,12 +147,32 @@ class CellTable:
                 result[part] = np.bitwise_or.reduceat(below[self.flat[first:last]], self.starts[part] - first)
         return result
 
+    def start_word(self, below: tuple[Words, Words]) -> tuple[Indices, Words, int]:
+        """The signs of every cell for the neurons of a word, from those of the cells one dimension lower.
+
+        Returns the cells that have both signs of a neuron, the bits of such neurons, and how many cells they are; there
+        may be room behind them.
+        """
+        count, room = self.count, len(self.finite)
+        self.positive, self.negative = np.empty((2, room), dtype=np.uint64)
+        loops = compiled.loops(_LOOPS)
+        if loops is None:
+            for signs, out in zip(below, (self.positive, self.negative), strict=True):
+                self.union(signs, out)
+            both = self.positive[:count] & self.negative[:count]
+            cells = np.flatnonzero(both).astype(np.int32)
+            return cells, both[cells], len(cells)
+        cells, mixed = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.uint64)
+        found = below, self.positive, self.negative, cells, mixed
+        if self.dimension == 1:
+            return cells, mixed, loops.mixed_ends(self.ends, count, *found)
+        return cells, mixed, loops.mixed_rows(self.flat, self.starts, self.sizes, count, *found)
+
     # ------------------------------------------------------------------ parts
 
     def part(self, cells: Lengths, number: Indices) -> CellTable:
         """A table of some cells alone, in their order; their facets get new numbers, ``number`` of the old ones."""
-        table = CellTable(self.dimension, None, len(cells))
-        table.finite = self.finite[cells]
+        table = CellTable(self.dimension, None, self.finite[cells])
         if self.dimension:
             flat, sizes = self.rows(cells)
             table.replace_rows(number[flat], sizes)
@@ -162,11 +188,11 @@ class CellTable:
     def replace_rows(self, flat: Indices, sizes: Indices) -> None:
         """Other facets for all cells."""
         if self.dimension == 1:
-            self.ends = flat.reshape(-1, 2)
+            self.ends[: self.count] = flat.reshape(-1, 2)
             return
-        self.flat, self.sizes = flat, sizes
-        self.starts = np.cumsum(sizes, dtype=np.int64) - sizes
-        self.used, self.stale = len(flat), 0
+        self.sizes[: self.count] = sizes
+        self.starts[: self.count] = np.cumsum(sizes, dtype=np.int64) - sizes
+        self.flat, self.used, self.stale = flat, len(flat), 0
 
     # ------------------------------------------------------------------ growth
 
@@ -194,7 +220,7 @@ class CellTable:
         """Room for so many cells."""
         if needed <= len(self.finite):
             return
-        count, capacity = self.count, max(needed, 2 * len(self.finite), _LEAST)
+        count, capacity = self.count, max(needed, 2 * len(self.finite))
         self.finite, self.origin = _grown(self.finite, count, capacity), _grown(self.origin, count, capacity)
         self.origin_dimension = _grown(self.origin_dimension, count, capacity)
         self.position = _grown(self.position, count, capacity)
@@ -209,7 +235,8 @@ class CellTable:
     def restart_origins(self) -> None:
         """From here on every cell comes from itself."""
         room = len(self.finite)
-        self.origin_dimension, self.origin = np.empty(room, dtype=np.uint8), np.empty(room, dtype=np.int32)
+        self.origin_dimension: Flags = np.empty(room, dtype=np.uint8)
+        self.origin: Indices = np.empty(room, dtype=np.int32)
         self.origin_dimension[: self.count], self.origin[: self.count] = self.dimension, np.arange(self.count)
 
     def close(self) -> None:

@@ -22,10 +22,9 @@ class Waiting:
         self.places: Indices = np.zeros(0, dtype=np.int32)
         self.begins: Lengths = np.zeros(0, dtype=np.int64)
 
-    def collect(self, mixed: Words) -> None:
-        """Start a word: all cells with a bit in ``mixed``."""
-        self.cells = np.flatnonzero(mixed).astype(np.int32)
-        self.mixed, self.count = mixed[self.cells], len(self.cells)
+    def collect(self, cells: Indices, mixed: Words, count: int) -> None:
+        """Start a word: the first ``count`` of the ``cells`` wait for the neurons whose bits are in ``mixed``."""
+        self.cells, self.mixed, self.count = cells, mixed, count
 
     def hits(self, bit: np.uint64) -> Lengths:
         """Places of the cells that the neuron ``bit`` cuts."""

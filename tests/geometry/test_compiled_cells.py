@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import pickle
 from fractions import Fraction
+from functools import reduce
 from itertools import pairwise
+from operator import or_
 
 import numpy as np
 import pytest
@@ -170,10 +172,30 @@ def test_loops_may_come_in_the_middle(monkeypatch):
 
 def test_arrays_that_grow_all_the_time(monkeypatch):
     monkeypatch.setattr(tables_module, "_LEAST", 1)
+    monkeypatch.setattr(signs_module, "_LEAST", 1)
     monkeypatch.setattr(plane_runs, "_LEAST", 1)
     monkeypatch.setattr(plane_runs, "_SMALL", 0)
     for network in [network for _, network in degenerate_networks(41, 42)] + [gaussian((4, 5, 5, 1), 1)]:
         assert_alike(network)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("spoilt", [0xA5, 0xFF])
+def test_spare_room_says_nothing(monkeypatch, mode, spoilt):
+    """Arrays have room that is not written to at first: with whatever is in there, the complex is the same."""
+    cases = [network for _, network in degenerate_networks(43, 42)] + [gaussian((2, 70, 5, 1), 1)]
+    expected, empty = [run(mode, network) for network in cases], np.empty
+
+    def room(*shape, **kind):
+        array = empty(*shape, **kind)
+        array.reshape(-1).view(np.uint8)[:] = spoilt if array.dtype != bool else 1
+        return array
+
+    monkeypatch.setattr(np, "empty", room)
+    found = [run(mode, network) for network in cases]
+    monkeypatch.undo()
+    for one, other in zip(found, expected, strict=True):
+        assert_same(one, other)
 
 
 @pytest.mark.parametrize("sizes", [(2, 9, 8, 1), (3, 7, 6, 1)])
@@ -307,9 +329,9 @@ def test_numbers_between_two_ends(share):
     u = np.arange(count)
     for neuron in range(width):
         table._values, table._errors = values.copy(), errors.copy()
-        table._interpolate(u, count + u, neuron, slice(2 * count, None))
+        table._interpolate(u, count + u, neuron, slice(2 * count, None), 0)
         for i in range(count):
-            signs_loops.interpolate(neuron, i, count + i, 2 * count + i, values, errors)
+            signs_loops.interpolate(neuron, 0, i, count + i, 2 * count + i, values, errors)
         assert_same_floats(values, table._values)
         assert_same_floats(errors, table._errors)
 
@@ -354,7 +376,7 @@ def test_unions_and_packing(rows, seed):
     """Rows in any order in the pool, and rows that are stale between them."""
     rng = np.random.default_rng(seed)
     below = rng.integers(0, 2**WORD, 10, dtype=np.uint64)
-    table = CellTable(2, np.zeros((len(rows), 0), dtype=np.int32), len(rows))
+    table = CellTable(2, None, np.ones(len(rows), dtype=bool))
     pool = [0] * 3
     for c in rng.permutation(len(rows)).tolist():
         table.starts[c], table.sizes[c] = len(pool), len(rows[c])
@@ -366,4 +388,22 @@ def test_unions_and_packing(rows, seed):
     packed = np.zeros(len(pool) - 3, dtype=np.int32)
     tables_loops.pack(table.flat, table.starts, table.sizes, len(rows), packed)
     assert packed.tolist() == [h for row in rows for h in row]
-    assert table.starts.tolist() == [sum(map(len, rows[:c])) for c in range(len(rows))]
+    assert table.starts[: len(rows)].tolist() == [sum(map(len, rows[:c])) for c in range(len(rows))]
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=5), min_size=1, max_size=8), st.integers(0, 2**32 - 1))
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_who_waits_at_the_start_of_a_word(dimension, rows, seed):
+    rng = np.random.default_rng(seed)
+    plus, minus = rng.integers(0, 2**WORD, (2, 10), dtype=np.uint64) & rng.integers(0, 2**WORD, 10, dtype=np.uint64)
+    table, rows = CellTable(dimension, None, np.ones(len(rows), dtype=bool)), [row[: 5 * dimension - 3] for row in rows]
+    table.replace_rows(np.concatenate(rows).astype(np.int32), np.array([len(row) for row in rows], dtype=np.int32))
+    signs = [tuple(reduce(or_, (int(below[h]) for h in row)) for below in (plus, minus)) for row in rows]
+    mixed = [(c, p & m) for c, (p, m) in enumerate(signs) if p & m]
+    for mode in ("never", "always"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(compiled.VARIABLE, mode)
+            cells, both, count = table.start_word((plus, minus))
+        assert list(zip(cells[:count].tolist(), both[:count].tolist(), strict=True)) == mixed
+        assert table.positive[: len(rows)].tolist() == [p for p, _ in signs]
+        assert table.negative[: len(rows)].tolist() == [m for _, m in signs]
