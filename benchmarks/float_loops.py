@@ -8,6 +8,7 @@ from exactfd.compiled import compiled
 from exactfd.geometry.bits import WORD, BoolArray, Words
 from exactfd.geometry.signs import FloatArray, IntArray
 from exactfd.geometry.signs_loops import enter, lowest
+from exactfd.geometry.signs_loops import represent as represent
 from exactfd.geometry.tables import Indices
 
 _NONE, _ONE = np.uint64(0), np.uint64(1)

@@ -28,6 +28,9 @@ BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 Exponents = np.ndarray[Any, np.dtype[np.int64]]
 
 
+#: Integers and their common denominator.
+Fractions = tuple[fmpz_mat, fmpz]
+
 _SHORT = 1024  # bits of a denominator that all entries of a layer may have in common
 
 
@@ -117,7 +120,8 @@ def rounded(rows: list[list[fmpz]]) -> tuple[FloatArray, Exponents]:
     ([[-0.75, 0.5]], [[2, 5001]])
     """
     try:
-        mantissas, exponents = np.frexp(np.array([list(map(float, row)) for row in rows]))
+        floats = np.array([float(entry) for row in rows for entry in row])
+        mantissas, exponents = np.frexp(floats.reshape(len(rows), len(rows[0]) if rows else 0))
         return mantissas, exponents.astype(np.int64)
     except OverflowError:
         excess = [[max(entry.bit_length() - 64, 0) for entry in row] for row in rows]
@@ -142,20 +146,20 @@ def homogenise(network: Network, *, quotient: bool = True) -> HomogeneousNetwork
     """
     n0 = network.input_dimension
     count = len(network.relu_widths)
-    augmented = [network.augmented(number) for number in range(1, count + 1)]
+    augmented: list[fmpq_mat | Fractions] = [network.augmented(number) for number in range(1, count + 1)]
     if not quotient:
         lift = fmpq_mat(n0, n0 + 1)
         for i in range(n0):
             lift[i, i] = fmpq(1)
         rank = n0
     else:
-        rank, first, lift = _first_layer_coordinates(augmented[0] if augmented else None, n0)
+        rank, first, lift = _first_layer_coordinates(network, n0)
         augmented[:1] = [first] if augmented else []
     layers: list[fmpz_mat] = []
     floats: list[tuple[FloatArray, int] | None] = []
     scales = [fmpq(1)] * rank
     for number, matrix in enumerate(augmented):
-        layer, scales, power = _integer_layer(matrix, scales)
+        layer, scales, power = _integer_layer(matrix, scales, network.stored_in_floats)
         layers.append(layer)
         if power is None or (quotient and number == 0) or not network.stored_in_floats:
             floats.append(None)
@@ -164,22 +168,45 @@ def homogenise(network: Network, *, quotient: bool = True) -> HomogeneousNetwork
     return HomogeneousNetwork(rank, n0 - rank, tuple(layers), lift, tuple(floats))
 
 
-def _integer_layer(matrix: fmpq_mat, scales: list[fmpq]) -> tuple[fmpz_mat, list[fmpq], int | None]:
+def _integer_layer(
+    matrix: fmpq_mat | Fractions, scales: list[fmpq], floats: bool
+) -> tuple[fmpz_mat, list[fmpq], int | None]:
     """Integral positive multiples of the rows, on inputs that are multiplied by ``scales``; the scales of the outputs;
     and ``k`` where the weights are multiplied by ``2^k``.
 
-    Rows are multiplied alike where that leaves integers short; otherwise each becomes primitive.
+    Rows are multiplied alike where that leaves integers short; otherwise each becomes primitive. With ``floats`` the
+    denominators are known to be powers of two.
     """
-    integers, denominator = matrix.numer_denom()
+    fractions = matrix if isinstance(matrix, tuple) else _fractions(matrix, floats)
     first = scales[0] if scales else fmpq(1)
-    if denominator.bit_length() <= _SHORT and first.q == 1 and all(scale == first for scale in scales):
-        last = integers.ncols() - 1
-        for i in range(integers.nrows()):
-            integers[i, last] *= first.p
-        power = denominator.bit_length() - 1
-        outputs = [first * denominator] * integers.nrows()
-        return integers, outputs, power if denominator == fmpz(1) << power else None
+    if fractions is not None and first.q == 1 and all(scale == first for scale in scales):
+        integers, denominator = fractions
+        if denominator.bit_length() <= _SHORT:
+            last = integers.ncols() - 1
+            if first != 1:
+                for i in range(integers.nrows()):
+                    integers[i, last] *= first.p
+            power = denominator.bit_length() - 1
+            outputs = [first * denominator] * integers.nrows()
+            return integers, outputs, power if denominator == fmpz(1) << power else None
+    if isinstance(matrix, tuple):
+        matrix = fmpq_mat(matrix[0]) / matrix[1]
     return *_primitive_layer(matrix, scales), None
+
+
+def _fractions(matrix: fmpq_mat, floats: bool) -> Fractions | None:
+    """The entries over their common denominator; None where that would make them long.
+
+    Thousands of denominators of hundreds of bits have a common one of a million, and so has every entry then.
+    """
+    common = fmpz(1)
+    if not floats:
+        for entry in matrix.entries():
+            common = common.lcm(entry.q)
+            if common.bit_length() > _SHORT:
+                return None
+    numerators, denominator = matrix.numer_denom()
+    return numerators, denominator
 
 
 def _primitive_layer(matrix: fmpq_mat, scales: list[fmpq]) -> tuple[fmpz_mat, list[fmpq]]:
@@ -202,10 +229,11 @@ def _primitive_layer(matrix: fmpq_mat, scales: list[fmpq]) -> tuple[fmpz_mat, li
     return fmpz_mat(rows), outputs
 
 
-def _first_layer_coordinates(first: fmpq_mat | None, n0: int) -> tuple[int, fmpq_mat, fmpq_mat]:
+def _first_layer_coordinates(network: Network, n0: int) -> tuple[int, fmpq_mat | Fractions, fmpq_mat]:
     """Rank, first layer and lift in the coordinates ``y = (r independent pre-activations)``."""
-    if first is None:
+    if not network.relu_widths:
         return 0, fmpq_mat(0, 1), fmpq_mat(n0, 1)
+    first = network.augmented(1)
     rows, columns = _independent(first, n0)
     rank = len(rows)
     if rank == 0:  # every hyperplane is at infinity or everything: signs are constants
@@ -213,17 +241,20 @@ def _first_layer_coordinates(first: fmpq_mat | None, n0: int) -> tuple[int, fmpq
     chosen = first if rank == n0 else fmpq_mat([[row[j] for j in (*columns, n0)] for row in first.tolist()])
     inverse = fmpq_mat([[first[i, j] for j in columns] for i in rows]).inv()
     shift = inverse * fmpq_mat([[first[i, n0]] for i in rows])
-    back = fmpq_mat(rank + 1, rank + 1)  # from the new coordinates to the chosen old ones
-    for i in range(rank):
-        for j in range(rank):
-            back[i, j] = inverse[i, j]
-        back[i, rank] = -shift[i, 0]
-    back[rank, rank] = fmpq(1)
-    lift = fmpq_mat(n0, rank + 1)
-    for i, column in enumerate(columns):
-        for j in range(rank + 1):
-            lift[column, j] = back[i, j]
-    return rank, chosen * back, lift
+    # from the new coordinates to the chosen old ones
+    back = [[*(inverse[i, j] for j in range(rank)), -shift[i, 0]] for i in range(rank)]
+    if rank == n0:
+        lift = fmpq_mat(back)
+    else:
+        lift = fmpq_mat(n0, rank + 1)
+        for i, column in enumerate(columns):
+            for j in range(rank + 1):
+                lift[column, j] = back[i][j]
+    change = fmpq_mat([*back, [*([0] * rank), 1]])
+    own, other = _fractions(chosen, network.stored_in_floats), _fractions(change, floats=False)
+    if own is None or other is None:
+        return rank, chosen * change, lift
+    return rank, (own[0] * other[0], own[1] * other[1]), lift  # fewer and cheaper steps than with fractions
 
 
 def _independent(first: fmpq_mat, n0: int) -> tuple[list[int], list[int]]:

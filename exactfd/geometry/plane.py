@@ -43,6 +43,18 @@ class PlaneTable(GeneratorTable):
             return
         _, edges, polygons = tables
         count = edges.count
+        self._edges, self._polygons, self._origins = count, count, polygons
+        self._carriers = np.empty((2 * count, 2), dtype=np.int32)
+        self._carriers[:count, 0], self._carriers[:count, 1] = np.arange(count), -1
+        self._scale_vertices()
+        loops = self._compiled()
+        if loops is not None:
+            frames = np.empty((3, count + polygons.count), dtype=np.int64)
+            self._heights = np.empty((2, count + polygons.count))
+            rows = polygons.flat, polygons.starts, polygons.sizes
+            loops.frame(edges.ends[:count], *rows, self.finite, self._values.shape[1], frames, self._heights)
+            self._frames, self._has_numbers = frames, False
+            return
         ends, (one, other) = edges.ends[:count].T, polygons.two_facets()
         (a, b), (c, d) = ends[:, one], ends[:, other]
         frames = np.empty((3, count + polygons.count), dtype=np.int64)
@@ -57,12 +69,8 @@ class PlaneTable(GeneratorTable):
         finite[1, :count] |= ~finite[0, :count]
         finite[2, :count] = True
         frames[2, :count] = frames[0, :count]
-        self._scale_vertices()
         frames *= self._values.shape[1]
-        self._frames, self._heights = frames, finite[1:].astype(np.float64)
-        self._edges, self._polygons, self._origins = count, count, polygons
-        self._carriers = np.empty((2 * count, 2), dtype=np.int32)
-        self._carriers[:count, 0], self._carriers[:count, 1] = np.arange(count), -1
+        self._frames, self._heights, self._has_numbers = frames, finite[1:].astype(np.float64), False
 
     def _scale_vertices(self) -> None:
         """Divide the values at each vertex by its height."""
@@ -233,13 +241,6 @@ class PlaneTable(GeneratorTable):
         super().close()
         self._frames, self._heights = None, np.zeros((2, 0))
         self._carriers, self._origins = np.zeros((0, 2), dtype=np.int32), None
-
-    def _refresh(self, generators: IntArray) -> None:
-        """Exact signs of some generators, and their values where those are kept."""
-        if self._frames is None:
-            super()._refresh(generators)
-        elif len(generators):
-            self._exact_values(generators.tolist())
 
 
 #: The second vector on an edge: the third coordinate is 0 there.

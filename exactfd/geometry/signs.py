@@ -44,7 +44,7 @@ SLACK = 1.0 + 1e-9  # covers the rounding errors made while computing the bounds
 FLOOR = 1e-300  # covers underflow; added to every nonzero entry's bound
 HUGE = 1e290  # beyond this a float may have overflowed on the way: treat as unknown
 FAINT = 1e-15  # smaller shares of a bound, and weights in one, count as this: float32 holds the products
-_TINY = 1e-280  # smaller exact values are represented by this one, with an error bound as large
+TINY = 1e-280  # smaller exact values are represented by this one, with an error bound as large
 _BLOCK = 1 << 16
 _LEAST = 1024  # room for generators at the beginning
 _FORGOTTEN = 16  # neurons of which the values are dropped together; a multiple of 8
@@ -88,6 +88,7 @@ class GeneratorTable:
         self._dropped = 0  # columns of finished neurons that no later layer asks for; a multiple of 8
         self._values: FloatArray = np.zeros((self.count, 1))  # the last column is t
         self._errors: FloatArray = np.zeros((self.count, 1))
+        self._has_numbers = True  # new generators get them, beside their signs
         self.exact_evaluations = 0
         self._loops: ModuleType | None = None
 
@@ -392,30 +393,45 @@ class GeneratorTable:
 
     def _refresh(self, generators: IntArray) -> None:
         """Exact signs of some generators; their floats become the exact values, rounded (a new positive multiple)."""
-        if not len(generators):
+        if len(generators):
+            self._represent(generators, *self._exact_values(generators.tolist()))
+
+    def _represent(self, wanted: IntArray, mantissas: FloatArray, exponents: Exponents) -> None:
+        """Note signs, and numbers up to a positive multiple for each generator (see :meth:`_exact_values`)."""
+        loops = self._compiled()
+        if loops is not None:
+            numbers = self._has_numbers, self._dropped, self._values, self._errors
+            loops.represent(mantissas, exponents, wanted, *numbers, self.positive, self.negative)
             return
-        wanted = generators.tolist()
-        mantissas, exponents = self._exact_values(wanted)
-        values = scaled(mantissas, exponents)[:, self._dropped :]
+        signs = bits.pack(np.concatenate([mantissas[:, :-1] > 0.0, mantissas[:, :-1] < 0.0]))
+        self.positive[:, wanted], self.negative[:, wanted] = signs[:, : len(wanted)], signs[:, len(wanted) :]
+        if not self._has_numbers:
+            return
+        tops = np.where(mantissas != 0.0, exponents, np.iinfo(np.int64).min).max(axis=1)
+        kept = slice(self._dropped, None)
+        mantissas, exponents = mantissas[:, kept], exponents[:, kept] - tops[:, None]
+        values = scaled(mantissas, exponents)
         errors = np.where(values != 0.0, np.abs(values) * 2.0**-51 + FLOOR, 0.0)
         # possibly underflowed: keep the sign, which is exact, and a bound that covers it
-        tiny = (mantissas[:, self._dropped :] != 0.0) & (np.abs(values) < _TINY)
-        values[tiny] = np.copysign(_TINY, mantissas[:, self._dropped :][tiny])
-        errors[tiny] = _TINY + FLOOR
+        tiny = (mantissas != 0.0) & (np.abs(values) < TINY)
+        values[tiny] = np.copysign(TINY, mantissas[tiny])
+        errors[tiny] = TINY + FLOOR
         self._values[wanted], self._errors[wanted] = values, errors
 
     def _on_axes(self, units: list[list[fmpz]]) -> tuple[FloatArray, Exponents]:
         """Pre-activations in the first layer, and ``t``, on half axes: there they are weights."""
-        signs = np.array([list(map(int, row)) for row in units], dtype=np.float64)
-        axes = np.abs(signs).argmax(axis=1)
-        mantissas, exponents = (array.T[axes] for array in self.network.rounded_layers[0])
-        mantissas = mantissas * signs.sum(axis=1)[:, None]
-        height, power = np.frexp(signs[:, -1:])
-        return np.hstack([mantissas, height]), np.hstack([exponents, power.astype(np.int64)])
+        axes = [next(j for j, entry in enumerate(row) if entry != 0) for row in units]
+        signs = np.array([float(row[axis]) for row, axis in zip(units, axes, strict=True)])
+        weights, powers = self.network.rounded_layers[0]
+        count, width = len(axes), len(weights)
+        mantissas, exponents = np.zeros((count, width + 1)), np.ones((count, width + 1), dtype=np.int64)
+        mantissas[:, :-1], exponents[:, :-1] = weights.T[axes] * signs[:, None], powers.T[axes]
+        mantissas[:, -1] = [0.5 if axis + 1 == weights.shape[1] else 0.0 for axis in axes]
+        return mantissas, exponents
 
     def _exact_values(self, wanted: list[int]) -> tuple[FloatArray, Exponents]:
-        """Pre-activations of some generators and ``t``, rounded from exact integers to mantissas and exponents of which
-        the largest is 0 (see :func:`~exactfd.geometry.homogeneous.rounded`). Their exact signs are noted.
+        """Pre-activations of some generators and ``t``, rounded from exact integers to mantissas and exponents (see
+        :func:`~exactfd.geometry.homogeneous.rounded`), in the scale of the float layers.
         """
         self._resolve(wanted)
         self.exact_evaluations += len(wanted)
@@ -425,11 +441,7 @@ class GeneratorTable:
         else:
             product: list[list[fmpz]] = (fmpz_mat(inputs) * self.network.layers[self._layer].transpose()).tolist()
             mantissas, exponents = rounded([[*z, row[-1]] for z, row in zip(product, inputs, strict=True)])
-        exponents -= self.network.exponents[self._layer]
-        exponents -= np.where(mantissas != 0.0, exponents, np.iinfo(np.int64).min).max(axis=1)[:, None]
-        signs = bits.pack(np.concatenate([mantissas[:, :-1] > 0.0, mantissas[:, :-1] < 0.0]))
-        self.positive[:, wanted], self.negative[:, wanted] = signs[:, : len(wanted)], signs[:, len(wanted) :]
-        return mantissas, exponents
+        return mantissas, exponents - self.network.exponents[self._layer]
 
 
 def _is_unit(row: list[fmpz]) -> bool:

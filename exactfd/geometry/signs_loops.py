@@ -6,14 +6,15 @@ is the same, and so is every float, but for the sign of a zero and of an infinit
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from exactfd.compiled import compiled
 from exactfd.geometry.bits import WORD, BoolArray, Words
-from exactfd.geometry.signs import FAINT, FLOOR, HUGE, SLACK, UNIT, FloatArray, IntArray
-from exactfd.geometry.tables import Indices
+from exactfd.geometry.signs import FAINT, FLOOR, HUGE, SLACK, TINY, UNIT, Exponents, FloatArray, IntArray
+from exactfd.geometry.tables import Indices, Lengths
 
 Shares = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -199,7 +200,80 @@ def judge(
     return undecided[:count]
 
 
+@compiled
+def represent(
+    mantissas: FloatArray,
+    exponents: Exponents,
+    wanted: IntArray,
+    kept: bool,
+    dropped: int,
+    values: FloatArray,
+    errors: FloatArray,
+    positive: Words,
+    negative: Words,
+) -> None:
+    """Signs of numbers given as ``mantissa * 2^exponent``, at the generators ``wanted``; and, with ``kept``, the floats
+    of the columns from ``dropped`` on, multiplied by the power of two that makes the largest number of each about one.
+    """
+    last = mantissas.shape[1] - 1
+    for i in range(len(wanted)):
+        v = wanted[i]
+        positive[:, v] = negative[:, v] = _NONE
+        top = np.iinfo(np.int64).min
+        for j in range(last + 1):
+            x = mantissas[i, j]
+            if x != 0.0 and exponents[i, j] > top:
+                top = exponents[i, j]
+            if j < last and x > 0.0:
+                positive[j // WORD, v] |= _ONE << np.uint64(j % WORD)
+            elif j < last and x < 0.0:
+                negative[j // WORD, v] |= _ONE << np.uint64(j % WORD)
+        if kept:
+            for j in range(dropped, last + 1):
+                x, error = mantissas[i, j], 0.0
+                if x != 0.0:
+                    size = abs(math.ldexp(x, max(exponents[i, j] - top, -5000)))
+                    error = size * 2.0**-51 + FLOOR
+                    if size < TINY:  # possibly underflowed: keep the sign, which is exact, and a bound that covers it
+                        size, error = TINY, TINY + FLOOR
+                    x = math.copysign(size, x)
+                values[v, j - dropped], errors[v, j - dropped] = x, error
+
+
 # ------------------------------------------------------------------ the last layer of a network on a plane
+
+
+@compiled
+def frame(
+    ends: Indices,
+    flat: Indices,
+    starts: Lengths,
+    sizes: Indices,
+    finite: BoolArray,
+    stride: int,
+    frames: IntArray,
+    heights: FloatArray,
+) -> None:
+    """Frames of the edges and then of the polygons, as places where rows of ``stride`` numbers begin; and heights."""
+    edges = len(ends)
+    for i in range(frames.shape[1]):
+        if i < edges:
+            a, b = ends[i, 0], ends[i, 1]
+            if finite[b] and not finite[a]:
+                a, b = b, a
+            c, second, third = a, finite[b] or not finite[a], True
+        else:
+            begin, size = starts[i - edges], sizes[i - edges]
+            one, other = flat[begin], flat[begin + size // 2]
+            a, b = ends[one, 0], ends[one, 1]
+            c = ends[other, 1] if ends[other, 0] == a or ends[other, 0] == b else ends[other, 0]
+            if finite[b] and not finite[a]:
+                a, b = b, a
+            if finite[c] and not finite[a]:
+                a, c = c, a
+            second, third = finite[b], finite[c]
+        frames[0, i], frames[1, i], frames[2, i] = a * stride, b * stride, c * stride
+        heights[0, i], heights[1, i] = second, third
 
 
 @compiled

@@ -72,7 +72,9 @@ class Subdivision:
         if generators is None:
             generators = PlaneTable if self.dimension == 2 else GeneratorTable
         self.generators = generators(network, start.generators)
-        self.tables = [CellTable(k, start.facets[k - 1] if k else None, finite) for k, finite in enumerate(start.finite)]
+        self.tables = [
+            CellTable(k, start.facets[k - 1] if k else None, finite) for k, finite in enumerate(start.finite)
+        ]
         self.history = LabelHistory()
         if walls is not None:
             signs = [[bits.pack(labels == s) for labels in start.walls] for s in (1, -1)]

@@ -53,6 +53,8 @@ class CellTable:
         self.finite: BoolArray = np.empty(room, dtype=bool)
         self.finite[:count] = finite
         self.position: Indices = np.empty(room, dtype=np.int32)  # scratch: number among the mixed cells
+        self.origin_dimension: Flags
+        self.origin: Indices
         self.restart_origins()
 
     # ------------------------------------------------------------------ facets
@@ -235,8 +237,7 @@ class CellTable:
     def restart_origins(self) -> None:
         """From here on every cell comes from itself."""
         room = len(self.finite)
-        self.origin_dimension: Flags = np.empty(room, dtype=np.uint8)
-        self.origin: Indices = np.empty(room, dtype=np.int32)
+        self.origin_dimension, self.origin = np.empty(room, dtype=np.uint8), np.empty(room, dtype=np.int32)
         self.origin_dimension[: self.count], self.origin[: self.count] = self.dimension, np.arange(self.count)
 
     def close(self) -> None:
