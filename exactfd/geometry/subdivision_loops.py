@@ -90,28 +90,36 @@ def split(
         return SHORT, used + 2 * (stale + m), 0
     if not edges and below_used + stale > len(below_flat):
         return SHORT_BELOW, below_used + stale, 0
+    above, below, at = np.empty(stale, np.bool_), np.empty(stale, np.bool_), 0
+    for i in range(m):  # without a branch, so that what is not in the cache is waited for together
+        c = found[i]
+        for j in range(starts[c], starts[c] + sizes[c]):
+            h = flat[j]
+            above[at], below[at] = below_positive[h] & bit != _NONE, below_negative[h] & bit != _NONE
+            at += 1
+    at = 0
     for i in range(m):
         c = found[i]
         start, stop = starts[c], starts[c] + sizes[c]
+        place = at - start
+        at += sizes[c]
         begins[i], flat[used] = used, zero + i
         used += 1
         crossed = 0
         for j in range(start, stop):
-            h = flat[j]
-            if below_positive[h] & bit != _NONE:
-                flat[used] = h
+            if above[place + j]:
+                flat[used] = flat[j]
                 used += 1
-                if below_negative[h] & bit != _NONE:
-                    crossed += 1
+                crossed += below[place + j]
         if below_used + crossed > len(below_flat):
             return SHORT_BELOW, 0, 0
         begin, below_begin = used, below_used
         flat[used] = zero + i
         used += 1
         for j in range(start, stop):
-            h = flat[j]
-            if below_negative[h] & bit != _NONE:
-                if below_positive[h] & bit != _NONE:
+            if below[place + j]:
+                h = flat[j]
+                if above[place + j]:
                     flat[used] = below_count + below_position[h]
                     below_flat[below_used] = low_new + below_position[h]
                     below_used += 1
@@ -122,11 +130,11 @@ def split(
         if zeros:
             for j in range(start, stop):
                 h = flat[j]
-                if below_positive[h] & bit != _NONE and below_negative[h] & bit == _NONE:
+                if above[place + j] and not below[place + j]:
                     first = 2 * h if edges else below_starts[h]
                     last = first + (2 if edges else below_sizes[h])
-                    for at in range(first, last):
-                        g = below_flat[at]
+                    for k in range(first, last):
+                        g = below_flat[k]
                         if low_positive[g] & bit == _NONE:  # and not negative, as the facet is not
                             if below_used == len(below_flat):
                                 return SHORT_BELOW, 0, 0
