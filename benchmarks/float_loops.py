@@ -6,7 +6,8 @@ import numpy as np
 
 from exactfd.compiled import compiled
 from exactfd.geometry.bits import WORD, BoolArray, Words
-from exactfd.geometry.signs import FloatArray, IntArray
+from exactfd.geometry.bounds import FloatArray
+from exactfd.geometry.signs import IntArray
 from exactfd.geometry.signs_loops import enter, lowest
 from exactfd.geometry.signs_loops import represent as represent
 from exactfd.geometry.tables import Indices
@@ -40,7 +41,7 @@ def add(
             value[j] = u[j] * w + v[j] * m
         value[neuron - dropped] = 0.0
         if enter(ends, i, new, neuron, positive, negative, finite, parents):
-            for word in range(len(positive)):
+            for word in range(neuron // WORD, len(positive)):
                 crossing = positive[word, new] & negative[word, new]
                 plus, minus = positive[word, new] ^ crossing, negative[word, new] ^ crossing
                 while crossing != _NONE:

@@ -13,12 +13,13 @@ If the first ReLU layer has rank ``r < n_0``, nothing depends on the kernel of i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
+from flint import arb_mat, fmpq, fmpq_mat, fmpz, fmpz_mat
 
 from exactfd.linalg.exact import pivot_columns
 from exactfd.network import Network
@@ -31,6 +32,7 @@ Exponents = np.ndarray[Any, np.dtype[np.int64]]
 #: Integers and their common denominator.
 Fractions = tuple[fmpz_mat, fmpz]
 
+_NEVER = np.iinfo(np.int64).min
 _SHORT = 1024  # bits of a denominator that all entries of a layer may have in common
 
 
@@ -79,8 +81,8 @@ class HomogeneousNetwork:
         result: list[Exponents] = []
         columns = np.zeros(self.layers[0].ncols() if self.layers else 0, dtype=np.int64)
         for mantissas, exponents in self.rounded_layers:
-            lengths = np.where(mantissas != 0.0, exponents + columns, np.iinfo(np.int64).min)
-            top = np.where((mantissas != 0.0).any(axis=1), lengths.max(axis=1), 0)
+            top = np.where(mantissas != 0.0, exponents + columns, _NEVER).max(axis=1)
+            top[top == _NEVER] = 0
             columns = np.append(top, 0)
             result.append(columns)
         return result
@@ -105,7 +107,11 @@ class HomogeneousNetwork:
 def _rounded_layer(layer: fmpz_mat, floats: tuple[FloatArray, int] | None) -> tuple[FloatArray, Exponents]:
     """As :func:`rounded`, of all entries; most of them need not be converted where floats are known."""
     if floats is None:
-        return rounded(layer.tolist())
+        nearest = np.array([float(entry) for entry in arb_mat(layer).entries()])  # exact; quicker than from integers
+        if not np.isfinite(nearest).all():
+            return rounded(layer.tolist())
+        mantissas, exponents = np.frexp(nearest.reshape(layer.nrows(), layer.ncols()))
+        return mantissas, exponents.astype(np.int64)
     last = layer.ncols() - 1
     mantissas, exponents = np.frexp(floats[0])
     own, powers = rounded([[layer[i, last]] for i in range(layer.nrows())])
@@ -234,12 +240,11 @@ def _first_layer_coordinates(network: Network, n0: int) -> tuple[int, fmpq_mat |
     if not network.relu_widths:
         return 0, fmpq_mat(0, 1), fmpq_mat(n0, 1)
     first = network.augmented(1)
-    rows, columns = _independent(first, n0)
+    rows, columns, inverse = _independent(first, n0)
     rank = len(rows)
     if rank == 0:  # every hyperplane is at infinity or everything: signs are constants
         return 0, fmpq_mat([row[-1:] for row in first.tolist()]), fmpq_mat(n0, 1)
     chosen = first if rank == n0 else fmpq_mat([[row[j] for j in (*columns, n0)] for row in first.tolist()])
-    inverse = fmpq_mat([[first[i, j] for j in columns] for i in rows]).inv()
     shift = inverse * fmpq_mat([[first[i, n0]] for i in rows])
     # from the new coordinates to the chosen old ones
     back = [[*(inverse[i, j] for j in range(rank)), -shift[i, 0]] for i in range(rank)]
@@ -257,10 +262,15 @@ def _first_layer_coordinates(network: Network, n0: int) -> tuple[int, fmpq_mat |
     return rank, (own[0] * other[0], own[1] * other[1]), lift  # fewer and cheaper steps than with fractions
 
 
-def _independent(first: fmpq_mat, n0: int) -> tuple[list[int], list[int]]:
-    """The first rows of the weights that are a basis of their span, and the first columns on which they are one."""
-    if first.nrows() >= n0 and fmpq_mat([[first[i, j] for j in range(n0)] for i in range(n0)]).det() != 0:
-        return list(range(n0)), list(range(n0))
+def _independent(first: fmpq_mat, n0: int) -> tuple[list[int], list[int], fmpq_mat]:
+    """The first rows of the weights that are a basis of their span, the first columns on which they are one, and the
+    inverse of that minor.
+    """
+    if first.nrows() >= n0:
+        every = list(range(n0))
+        with suppress(ZeroDivisionError):
+            return every, every, fmpq_mat([[first[i, j] for j in every] for i in every]).inv()
     weight = [row[:-1] for row in first.tolist()]
     rows = pivot_columns(fmpq_mat(weight).transpose())
-    return rows, pivot_columns(fmpq_mat([weight[i] for i in rows])) if rows else []
+    columns = pivot_columns(fmpq_mat([weight[i] for i in rows])) if rows else []
+    return rows, columns, fmpq_mat([[weight[i][j] for j in columns] for i in rows]).inv() if rows else fmpq_mat(0, 0)

@@ -12,8 +12,8 @@ from flint import fmpq, fmpq_mat
 
 from exactfd import compiled, rationals
 from exactfd.errors import ShapeError
+from exactfd.geometry.bounds import UNIT
 from exactfd.geometry.labels import is_smooth_tuple
-from exactfd.geometry.signs import UNIT
 from exactfd.network import Network
 from exactfd.points import Point, Points
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from exactfd.compiled import compiled
-from exactfd.geometry.signs import UNIT
+from exactfd.geometry.bounds import UNIT
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 SignArray = np.ndarray[Any, np.dtype[np.int8]]

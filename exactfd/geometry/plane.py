@@ -20,8 +20,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from exactfd.geometry import bits
+from exactfd.geometry.bits import BoolArray
+from exactfd.geometry.bounds import FLOOR, SLACK, UNIT, FloatArray
 from exactfd.geometry.homogeneous import HomogeneousNetwork
-from exactfd.geometry.signs import FLOOR, SLACK, UNIT, BoolArray, FloatArray, GeneratorTable, IntArray, blocks
+from exactfd.geometry.signs import GeneratorTable, IntArray, blocks
 from exactfd.geometry.tables import CellTable
 
 
@@ -91,7 +93,7 @@ class PlaneTable(GeneratorTable):
             self._errors[rows] = np.where(moved, bound, errors)
             self._values[rows] = np.where(moved, scaled, values)
 
-    def forget(self, neuron: int) -> None:
+    def _forget(self, neuron: int) -> None:
         """Nothing is carried that could be dropped."""
 
     # ------------------------------------------------------------------ one neuron
@@ -124,18 +126,18 @@ class PlaneTable(GeneratorTable):
         if len(crossed):
             frame, open_ = frame[crossed], crossing[:, crossed]
             at, error = self._zeros(self._frames.take(frame, axis=1), frame, neuron, line[crossed])
-            flags = bits.unpack(open_, self._width)
+            done = neuron // bits.WORD * bits.WORD  # the words before are left out
+            flags = bits.unpack(open_, self._width - done)
             row, asked = flags.nonzero()
+            places = self._frames.take(frame[row], axis=1), self._heights.take(frame[row], axis=1)
             above, below = np.zeros(flags.shape, dtype=bool), np.zeros(flags.shape, dtype=bool)
-            above[row, asked], below[row, asked] = self._signs_at(
-                self._frames.take(frame, axis=1)[:, row], self._heights[:, frame[row]], at[:, row], error[:, row], asked
-            )
+            above[row, asked], below[row, asked] = self._signs_at(*places, at[:, row], error[:, row], done + asked)
             packed = bits.pack(np.concatenate([above, below]))
             plus, minus = packed[:, : len(crossed)], packed[:, len(crossed) :]
             positive[:, crossed] ^= open_ & ~plus
             negative[:, crossed] ^= open_ & ~minus
             undecided = crossed[(open_ & ~(plus | minus)).any(axis=0)]
-        self._note_signs(first, positive, negative, undecided)
+        self._note_signs(first, neuron, positive, negative, undecided)
 
     # ------------------------------------------------------------------ many neurons
 

@@ -12,16 +12,15 @@ of bits for 64 neurons and always exact:
 * What is still open is computed in exact integers from the generator's ancestry, once for all neurons of the layer,
   and the floats of that generator are then refreshed from them.
 
-Invariant, for every entry: ``|true - value| <= error``, and ``error == 0`` if and only if the entry is known to be
-exactly zero.
+The invariant of values and bounds is that of :mod:`exactfd.geometry.bounds`.
 """
 
 from __future__ import annotations
 
 import copy
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -29,22 +28,15 @@ import numpy as np
 from flint import fmpz, fmpz_mat
 
 from exactfd import compiled
-from exactfd.geometry import bits
-from exactfd.geometry.bits import Words
+from exactfd.geometry import bits, bounds
+from exactfd.geometry.bits import BoolArray, Words
+from exactfd.geometry.bounds import FAINT, FLOOR, HUGE, SLACK, TINY, UNIT, FloatArray, rectified
 from exactfd.geometry.homogeneous import HomogeneousNetwork, rounded, scaled
 from exactfd.geometry.tables import CellTable, Indices
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
-BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 Exponents = np.ndarray[Any, np.dtype[np.int64]]
 
-UNIT = 2.0**-53  # unit roundoff of binary64
-SLACK = 1.0 + 1e-9  # covers the rounding errors made while computing the bounds themselves
-FLOOR = 1e-300  # covers underflow; added to every nonzero entry's bound
-HUGE = 1e290  # beyond this a float may have overflowed on the way: treat as unknown
-FAINT = 1e-15  # smaller shares of a bound, and weights in one, count as this: float32 holds the products
-TINY = 1e-280  # smaller exact values are represented by this one, with an error bound as large
 _BLOCK = 1 << 16
 _LEAST = 1024  # room for generators at the beginning
 _FORGOTTEN = 16  # neurons of which the values are dropped together; a multiple of 8
@@ -85,6 +77,7 @@ class GeneratorTable:
         self._made: list[tuple[int, int, int]] = []  # from this generator on: zeros of this neuron (layer, index)
         self._layer = -1
         self._width = 0
+        self._begun: list[int] = []  # number of generators when each word of the layer began
         self._dropped = 0  # columns of finished neurons that no later layer asks for; a multiple of 8
         self._values: FloatArray = np.zeros((self.count, 1))  # the last column is t
         self._errors: FloatArray = np.zeros((self.count, 1))
@@ -98,6 +91,7 @@ class GeneratorTable:
         """Move to the next layer: ReLU of the present pre-activations, then the affine map of ``layer``."""
         if layer != self._layer + 1:
             raise ValueError(f"layers come in order: expected {self._layer + 1}, found {layer}")
+        self.complete()
         active = bits.unpack(self.positive[:, : self.count], self._width).view(bool) if layer else None
         self._layer, self._width = layer, self.network.widths[layer]
         words = bits.words_for(self._width)
@@ -115,7 +109,7 @@ class GeneratorTable:
         says, at half the price.
         """
         matrix, nonzero = self.network.float_layer(self._layer)
-        kind = _kind_of_bounds()
+        kind = bounds.kind_of_bounds()
         magnitude = np.where(nonzero, np.maximum(np.abs(matrix), FAINT), 0.0).astype(kind)
         values, errors, loops = self._values, self._errors, self._compiled()
         count = matrix.shape[1]
@@ -127,8 +121,8 @@ class GeneratorTable:
             t = values[rows, -1].copy(), errors[rows, -1].copy()
             new_values, new_errors = self._values[rows], self._errors[rows]
             with np.errstate(all="ignore"):  # what overflows is unknown, and decided exactly
-                inputs, bounds, sizes = loops.rectify(*before, rounding) if loops else rectified(*before, rounding)
-                shares = np.matmul(bounds.astype(kind, copy=False), magnitude.T)
+                inputs, doubts, sizes = loops.rectify(*before, rounding) if loops else rectified(*before, rounding)
+                shares = np.matmul(doubts.astype(kind, copy=False), magnitude.T)
                 new_values[:, :-1] = np.matmul(inputs, matrix.T)
                 new_values[:, -1], new_errors[:, -1] = t
                 sizes *= slack
@@ -145,7 +139,29 @@ class GeneratorTable:
             above |= new_errors[:, :-1] == 0.0
             self._refresh(rows.start + np.flatnonzero(~above.all(axis=1)))
 
-    def forget(self, neuron: int) -> None:
+    def start_neuron(self, neuron: int) -> None:
+        """The neurons of the layer before ``neuron`` are done, all of them. To be called before :meth:`add`."""
+        if neuron % bits.WORD == 0:
+            self._begun.append(self.count)
+        self._forget(neuron)
+
+    def complete(self) -> None:
+        """Signs of all neurons of the layer at all generators, when it is done: words that were done before a generator
+        was made are left out until then.
+        """
+        complete(self.positive, self.negative, self._begun, self._parents, self.count)
+        self._begun = []
+
+    def signs_later(self) -> Callable[[], tuple[Words, Words]]:
+        """What :meth:`complete` finds out, when somebody asks for it."""
+        found = self.positive[:, : self.count], self.negative[:, : self.count]
+        return partial(self._complete_later, *found, self._begun)
+
+    def _complete_later(self, positive: Words, negative: Words, begun: Sequence[int]) -> tuple[Words, Words]:
+        complete(positive, negative, begun, self._parents, positive.shape[1])
+        return positive, negative
+
+    def _forget(self, neuron: int) -> None:
         """In the last layer nobody asks for the values of the neurons before ``neuron``."""
         if self._layer + 1 < len(self.network.layers) or neuron == self._dropped or neuron % _FORGOTTEN:
             return
@@ -192,37 +208,42 @@ class GeneratorTable:
             words, skipped = divmod(self._dropped, bits.WORD)
             for rows in blocks(first, last, self._width):
                 part = slice(rows.start - first, rows.stop - first)
-                flags = self._clear_signs(rows)
-                above[words:, part], below[words:, part] = (bits.pack(each, skipped) for each in flags)
+                packed = (bits.pack(each, skipped)[neuron // bits.WORD - words :] for each in self._clear_signs(rows))
+                above[:, part], below[:, part] = packed
             positive ^= crossing & ~above
             negative ^= crossing & ~below
             undecided = np.flatnonzero((crossing & ~(above | below)).any(axis=0))
-        self._note_signs(first, positive, negative, undecided)
+        self._note_signs(first, neuron, positive, negative, undecided)
 
     def _enter(self, ends: IntArray, u: IntArray, v: IntArray, neuron: int) -> tuple[Words, Words, Words]:
         """Enter new generators between ``u`` and ``v``; returns the bits of the neurons that are positive at one end or
-        more, negative at one or more, and those that are both.
+        more, negative at one or more, and those that are both, in the words that are not done.
         """
         new = slice(self.count, self.count + len(ends))
         self.finite[new] = self.finite.take(u) | self.finite.take(v)
         self._parents[new] = ends
         self._made.append((self.count, self._layer, neuron))
         self.count = new.stop
-        positive = self.positive.take(u, axis=1) | self.positive.take(v, axis=1)
-        negative = self.negative.take(u, axis=1) | self.negative.take(v, axis=1)
         word, bit = bits.bit_of(neuron)
-        positive[word] &= ~bit
-        negative[word] &= ~bit
+        above, below = self.positive[word:], self.negative[word:]
+        positive = above.take(u, axis=1) | above.take(v, axis=1)
+        negative = below.take(u, axis=1) | below.take(v, axis=1)
+        positive[0] &= ~bit
+        negative[0] &= ~bit
         return positive, negative, positive & negative
 
-    def _note_signs(self, first: int, positive: Words, negative: Words, undecided: IntArray | None) -> None:
-        """Signs of the generators from ``first`` on; integers tell those of the ``undecided`` among them."""
-        new = slice(first, self.count)
-        self.positive[:, new], self.negative[:, new] = positive, negative
+    def _note_signs(
+        self, first: int, neuron: int, positive: Words, negative: Words, undecided: IntArray | None
+    ) -> None:
+        """Signs of the generators from ``first`` on, zeros of ``neuron``, in the words that are not done; integers tell
+        those of the ``undecided`` among them.
+        """
+        new, words = slice(first, self.count), slice(neuron // bits.WORD, None)
+        self.positive[words, new], self.negative[words, new] = positive, negative
         if undecided is not None and len(undecided):
             self._refresh(first + undecided)
-            positive, negative = self.positive[:, new], self.negative[:, new]
-        self.never_zero &= np.bitwise_and.reduce(positive | negative, axis=1)
+            positive, negative = self.positive[words, new], self.negative[words, new]
+        self.never_zero[words] &= np.bitwise_and.reduce(positive | negative, axis=1)
 
     def _compiled(self) -> ModuleType | None:
         """The loops; asked for until they are there, since they may come in the middle of a long work."""
@@ -255,7 +276,7 @@ class GeneratorTable:
         values, at_v, errors, error_v = (a[w, kept:] for a in (self._values, self._errors) for w in (u, v))
         neuron -= kept
         with np.errstate(all="ignore"):  # a bound that overflows is a bound: such entries are then decided exactly
-            w, d = _weights(values[:, neuron], at_v[:, neuron], errors[:, neuron], error_v[:, neuron])
+            w, d = bounds.weights(values[:, neuron], at_v[:, neuron], errors[:, neuron], error_v[:, neuron])
             m = 1.0 - w
             spread = values - at_v
             values *= w[:, None]
@@ -316,7 +337,7 @@ class GeneratorTable:
             setattr(part, name, getattr(self, name)[generators])
         part.positive, part.negative = self.positive[:, generators], self.negative[:, generators]
         part._coordinates, part._inputs = _Inherited(self, generators), [{} for _ in self.network.layers]
-        part._parents, part._made = np.full((part.count, 2), -1, dtype=np.int32), []
+        part._parents, part._made, part._begun = np.full((part.count, 2), -1, dtype=np.int32), [], []
         part.exact_evaluations = 0
         return part
 
@@ -464,51 +485,28 @@ class _Inherited(dict[int, list[fmpz]]):
         return self[generator]
 
 
-def _weights(
-    at_u: FloatArray, at_v: FloatArray, error_u: FloatArray, error_v: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Weight of ``u`` at the zero of a function with opposite signs at ``u`` and ``v``, and a bound on its error.
+def complete(positive: Words, negative: Words, begun: Sequence[int], parents: IntArray, count: int) -> None:
+    """Signs of ``count`` generators in the words that were left out: from the generators that there were when the next
+    word began, see ``begun``, on. No edge had two signs of a neuron that was done, so a new generator has those of the
+    ends, its ``parents``.
 
-    With ``a``, ``b`` the sizes at ``u`` and ``v``, the weight is ``b / (a + b)``.
+    Doing it twice, or in two threads at once, does no harm.
     """
-    a, b = np.abs(at_u), np.abs(at_v)
-    total = a + b
-    weight = b / total
-    certain = total - error_u - error_v
-    # quotients first: a product of two small numbers may underflow, and the bound with it
-    drift = (error_v / total * (a / certain) + error_u / total * (b / certain)) * SLACK + 8 * UNIT
-    known = (certain > 0.25 * total) & (drift < 1.0) & np.isfinite(weight)
-    return np.where(known, weight, 0.5), np.where(known, drift, 1.0)
-
-
-@cache
-def _kind_of_bounds() -> type[np.floating[Any]]:
-    """float32, unless the library behind NumPy has been told to multiply such numbers as shorter ones (bfloat16)."""
-    near_one = np.full((64, 64), 1.0 + 2.0**-12, dtype=np.float32)
-    exact = 64.0 * (1.0 + 2.0**-12) ** 2
-    return np.float32 if (abs(np.matmul(near_one, near_one) / exact - 1.0) < 72 * 2.0**-23).all() else np.float64
-
-
-def rectified(
-    values: FloatArray, errors: FloatArray, active: BoolArray, finite: BoolArray, rounding: float
-) -> tuple[FloatArray, np.ndarray[Any, np.dtype[np.float32]], FloatArray]:
-    """Inputs of the next layer; bounds on their errors and what they add to the rounding of a dot product, as shares of
-    the largest one in each row; and that one. Shares are zero for exact zeros alone, and products of them are not.
-    """
-    on = np.concatenate([active, finite[:, None]], axis=1)
-    inputs = np.maximum(values, 0.0)
-    np.copyto(inputs, 0.0, where=~on)
-    bounds = np.maximum(inputs, 1e-250)
-    bounds *= rounding
-    bounds += errors
-    np.copyto(bounds, 0.0, where=~on)
-    largest = bounds.max(axis=1, initial=0.0)
-    known = largest < np.inf  # not NaN either
-    largest[~known] = np.inf
-    shares = np.maximum(bounds * (1.0 / largest)[:, None], FAINT)
-    shares[~known] = 1.0
-    np.copyto(shares, 0.0, where=bounds == 0.0)
-    return inputs, shares.astype(np.float32), largest
+    if len(begun) < 2:
+        return
+    loops = compiled.loops("exactfd.geometry.signs_loops")
+    if loops is not None:
+        loops.complete(positive, negative, np.array(begun, dtype=np.int64), parents, count)
+        return
+    for word, first in enumerate(begun[1:]):
+        # a generator comes after its parents, and in one step those are taken whose parents are known
+        while first < count:
+            late = np.flatnonzero(parents[first:count].max(axis=1) >= first)
+            last = first + int(late[0]) if len(late) else count
+            u, v = parents[first:last].T.astype(np.intp)
+            for signs in (positive[word], negative[word]):
+                signs[first:last] = signs.take(u) | signs.take(v)
+            first = last
 
 
 def _spacious(rows: int, width: int) -> FloatArray:

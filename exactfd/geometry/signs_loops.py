@@ -13,7 +13,8 @@ import numpy as np
 
 from exactfd.compiled import compiled
 from exactfd.geometry.bits import WORD, BoolArray, Words
-from exactfd.geometry.signs import FAINT, FLOOR, HUGE, SLACK, TINY, UNIT, Exponents, FloatArray, IntArray
+from exactfd.geometry.bounds import FAINT, FLOOR, HUGE, SLACK, TINY, UNIT, FloatArray
+from exactfd.geometry.signs import Exponents, IntArray
 from exactfd.geometry.tables import Indices, Lengths
 
 Shares = np.ndarray[Any, np.dtype[np.float32]]
@@ -70,12 +71,14 @@ def enter(
     finite: BoolArray,
     parents: Indices,
 ) -> bool:
-    """Enter the zero of ``neuron`` on edge ``i``: the signs of both ends. Returns whether a neuron has two signs."""
+    """Enter the zero of ``neuron`` on edge ``i``: the signs of both ends, in the words that are not done. Returns
+    whether a neuron has two signs.
+    """
     u, v = ends[i, 0], ends[i, 1]
     parents[new, 0], parents[new, 1] = u, v
     finite[new] = finite[u] | finite[v]
     crossing = _NONE
-    for word in range(len(positive)):
+    for word in range(neuron // WORD, len(positive)):
         plus, minus = positive[word, u] | positive[word, v], negative[word, u] | negative[word, v]
         if word == neuron // WORD:
             others = ~(_ONE << np.uint64(neuron % WORD))
@@ -110,7 +113,7 @@ def add(
         interpolate(neuron - dropped, kept, ends[i, 0], ends[i, 1], new, values, errors)
         if enter(ends, i, new, neuron, positive, negative, finite, parents):
             value, error = values[new], errors[new]
-            for word in range(len(positive)):
+            for word in range(neuron // WORD, len(positive)):
                 crossing = positive[word, new] & negative[word, new]
                 plus, minus = positive[word, new] ^ crossing, negative[word, new] ^ crossing
                 while crossing != _NONE:
@@ -129,6 +132,16 @@ def add(
             undecided[count] = new
             count += 1
     return count
+
+
+@compiled
+def complete(positive: Words, negative: Words, begun: Lengths, parents: Indices, count: int) -> None:
+    """Signs of generators in the words that were done before they were made."""
+    for word in range(len(begun) - 1):
+        plus, minus = positive[word], negative[word]
+        for v in range(begun[word + 1], count):
+            u, w = parents[v, 0], parents[v, 1]
+            plus[v], minus[v] = plus[u] | plus[w], minus[u] | minus[w]
 
 
 @compiled
@@ -393,7 +406,7 @@ def add_in_frames(
             base = (frames[0, frame], frames[1, frame], frames[2, frame])
             q = (heights[0, frame], heights[1, frame])
             at = zero(base, q, neuron, line, values, errors)
-            for word in range(len(positive)):
+            for word in range(neuron // WORD, len(positive)):
                 crossing = positive[word, new] & negative[word, new]
                 plus, minus = positive[word, new] ^ crossing, negative[word, new] ^ crossing
                 while crossing != _NONE:

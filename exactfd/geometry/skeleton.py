@@ -80,15 +80,18 @@ class Skeleton:
         number, total = 0, sum(self.network.widths)
         for layer, width in enumerate(self.network.widths):
             if layer:
+                self.generators.complete()
                 count = self.generators.count
                 self.known.append((self.generators.positive[:, :count], self.generators.negative[:, :count]))
             self.generators.start_layer(layer)
             for neuron in range(width):
+                self.generators.start_neuron(neuron)
                 if layer or neuron not in self.pivots:
                     self._cut(neuron, number)
                 number += 1
                 progress("neurons", number, total)
                 self.budget.check()
+        self.generators.complete()
 
     # ------------------------------------------------------------------ one neuron
 

@@ -115,8 +115,7 @@ class Subdivision:
                 neuron = many.cut(neuron, width)
             progress("neurons", done + neuron, total)
             self.check_budget()
-        last = layer + 1 == len(self.network.widths)
-        self.history.record(width, *self._known_signs(), self.tables, last=last)
+        self._record(layer)
 
     def _runs(self, progress: Progress) -> PlaneRuns | None:
         """What cuts by many neurons in one call, where nobody asks after each neuron."""
@@ -158,22 +157,28 @@ class Subdivision:
                 self._waiting[k].collect(*table.start_word(self._signs(k - 1, word)))
             self.check_budget()
 
-    def _known_signs(self) -> tuple[list[Words], list[Words]]:
-        """Signs for all neurons of a layer that is done: of generators, and of all cells where one word holds them."""
-        points, cells = self.tables[0], self.tables[1:]
-        positive, negative = (
-            signs[:, : points.count] for signs in (self.generators.positive, self.generators.negative)
-        )
+    def _record(self, layer: int) -> None:
+        """Note the signs of the neurons of a layer that is done: of all cells where one word holds them. In the last
+        layer even generators may wait.
+        """
+        width, points, cells = self.network.widths[layer], self.tables[0].count, self.tables[1:]
+        if layer + 1 == len(self.network.widths) and width > bits.WORD:
+            self.history.record(width, [], [], self.tables, points=self.generators.signs_later())
+            return
+        self.generators.complete()
+        positive, negative = (signs[:, :points] for signs in (self.generators.positive, self.generators.negative))
         more = cells if len(positive) == 1 else []
-        return (
+        self.history.record(
+            width,
             [positive, *(table.positive[None, : table.count] for table in more)],
             [negative, *(table.negative[None, : table.count] for table in more)],
+            self.tables,
         )
 
     # ------------------------------------------------------------------ one neuron
 
     def _start_neuron(self, neuron: int) -> None:
-        self.generators.forget(neuron)
+        self.generators.start_neuron(neuron)
         if neuron % bits.WORD == 0:
             self._start_word(neuron // bits.WORD)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,10 @@ Indices = np.ndarray[Any, np.dtype[np.int32]]
 Lengths = np.ndarray[Any, np.dtype[np.int64]]
 Flags = np.ndarray[Any, np.dtype[np.uint8]]
 Rows = tuple[Indices, Indices]  # rows of varying length: all entries in one array, and how many are in each
+
+_NO_WORDS: Words = np.zeros(0, dtype=np.uint64)
+_NO_CELLS: Indices = np.zeros(0, dtype=np.int32)
+_NO_FLAGS: Flags = np.zeros(0, dtype=np.uint8)
 
 _CHUNK = 1 << 22  # entries of a temporary array in passes over all cells
 _LOOPS = "exactfd.geometry.tables_loops"
@@ -247,9 +251,9 @@ class CellTable:
         self.starts, self.sizes = self.starts[: self.count].copy(), self.sizes[: self.count].copy()
         self.ends = self.ends[: self.count].copy()
         self.finite = self.finite[: self.count].copy()
-        self.positive = self.negative = np.zeros(0, dtype=np.uint64)
-        self.origin = self.position = np.zeros(0, dtype=np.int32)
-        self.origin_dimension = np.zeros(0, dtype=np.uint8)
+        self.positive = self.negative = _NO_WORDS
+        self.origin = self.position = _NO_CELLS
+        self.origin_dimension = _NO_FLAGS
 
 
 def _grown(array: np.ndarray[Any, Any], count: int, needed: int) -> Any:
@@ -289,10 +293,13 @@ class Stage:
     origin_dimension: list[Flags]  # cells of this stage -> cells of the stage before
     origin: list[Indices]
     tables: list[CellTable]
+    points: Callable[[], tuple[Words, Words]] | None = None  # finds them in dimension 0, where nothing is known
 
     def signs(self, dimension: int) -> tuple[Words, Words]:
         """Words of the positive and of the negative labels: a cell has those of its facets."""
         known = list(self.known)  # other threads, or who asks again after an interrupt, see nothing that is half done
+        if self.points is not None and not known:
+            known.append(self.points())
         for table in self.tables[len(known) : dimension + 1]:
             positive, negative = known[-1]
             known.append((_of_facets(table, positive), _of_facets(table, negative)))
@@ -320,12 +327,12 @@ class LabelHistory:
         positive: Sequence[Words],
         negative: Sequence[Words],
         cells: list[CellTable],
-        *,
-        last: bool = False,
+        points: Callable[[], tuple[Words, Words]] | None = None,
     ) -> None:
         """Note the signs of the layer that is done; the arrays are kept, and must not change.
 
-        Those of higher dimensions may be left out; they are found at once, unless this is the ``last`` layer.
+        Those of higher dimensions may be left out; they are found at once. After the last layer all may be left out and
+        found later, if ``points`` tells those of the generators.
         """
         stage = Stage(
             width,
@@ -333,8 +340,9 @@ class LabelHistory:
             [table.origin_dimension[: table.count] for table in cells],
             [table.origin[: table.count] for table in cells],
             cells,
+            points,
         )
-        if not last:
+        if points is None:
             stage.signs(len(cells) - 1)
         self.stages.append(stage)
 

@@ -45,7 +45,7 @@ def mixed_rows(
     cells: Indices,
     mixed: Words,
 ) -> int:
-    """Both signs of every cell at once; the cells that have a bit in both, and those bits. Returns how many they are."""
+    """Both signs of every cell at once; the cells with a bit in both, and those bits. Returns how many they are."""
     plus_below, minus_below = below
     m = 0
     for c in range(count):

@@ -11,7 +11,7 @@ import pytest
 from flint import fmpz
 
 from exactfd import compiled
-from exactfd.geometry import bits, signs
+from exactfd.geometry import bits, bounds
 from exactfd.geometry.homogeneous import homogenise, rounded, scaled
 from exactfd.geometry.plane import PlaneTable
 from exactfd.geometry.signs import GeneratorTable
@@ -104,23 +104,23 @@ def both_ways(request, monkeypatch):
 
 def test_products_that_are_shorter_than_they_say_are_noticed(monkeypatch):
     """A library may be told to multiply float32 as bfloat16."""
-    signs._kind_of_bounds.cache_clear()
-    assert signs._kind_of_bounds() is np.float32
+    bounds.kind_of_bounds.cache_clear()
+    assert bounds.kind_of_bounds() is np.float32
 
     def short(left, right):
         cut = [np.ldexp(np.rint(np.frexp(x)[0] * 2**8) / 2**8, np.frexp(x)[1]).astype(x.dtype) for x in (left, right)]
         return left @ right if left.dtype == np.float64 else cut[0] @ cut[1]
 
-    signs._kind_of_bounds.cache_clear()
+    bounds.kind_of_bounds.cache_clear()
     monkeypatch.setattr(np, "matmul", short)
-    assert signs._kind_of_bounds() is np.float64
+    assert bounds.kind_of_bounds() is np.float64
     monkeypatch.undo()
-    signs._kind_of_bounds.cache_clear()
+    bounds.kind_of_bounds.cache_clear()
 
 
 @pytest.fixture(params=[np.float32, np.float64])
 def either_kind(request, monkeypatch):
-    monkeypatch.setattr(signs, "_kind_of_bounds", lambda: request.param)
+    monkeypatch.setattr(bounds, "kind_of_bounds", lambda: request.param)
 
 
 @pytest.mark.parametrize("seed", range(8))
