@@ -58,6 +58,18 @@ def check_count(processes: Any) -> int:
     return processes
 
 
+@contextlib.contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """In the block a Ctrl-C waits; and in a process that is started in it, for good or until it has said what is to
+    become of it: while it imports, an interrupt would end it with a traceback.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 class Crew:
     """Some processes beside this one; they are ended when the block is left, in whatever way.
 
@@ -89,21 +101,19 @@ class Crew:
             with theirs:
                 # not in the place of a standard stream that is closed here: it has another one there
                 descriptor = fcntl.fcntl(theirs.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
-            # a Ctrl-C that comes before it can take no notice waits, and is gone then
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
-                process = subprocess.Popen(
-                    # -P: no module is looked for in the current directory
-                    [sys.executable, "-P", "-c", _PROGRAM, path, str(descriptor)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    env={**os.environ, **dict.fromkeys(THREADS, "1")},
-                    pass_fds=[descriptor],
-                )
-                self._processes.append(process)
+                with interrupts_wait():
+                    process = subprocess.Popen(
+                        # -P: no module is looked for in the current directory
+                        [sys.executable, "-P", "-c", _PROGRAM, path, str(descriptor)],
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.DEVNULL,
+                        env={**os.environ, **dict.fromkeys(THREADS, "1")},
+                        pass_fds=[descriptor],
+                    )
+                    self._processes.append(process)
             finally:
                 os.close(descriptor)
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         except (OSError, ValueError) as error:
             raise EngineError(
                 f"processes: another Python does not start ({sys.executable or 'its path is not known'}: {error}); "

@@ -6,12 +6,12 @@ import contextlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from typing import Any, Protocol, runtime_checkable
 
 from exactfd.errors import ExactFDError
 from exactfd.experiments.worker import alive, start
-from exactfd.processes import THREADS
+from exactfd.processes import THREADS, interrupts_wait
 
 _STARTS = 10  # pools that may die at once, one after the other
 
@@ -111,7 +111,7 @@ class Processes:
 
     def submit(self, function: Any, argument: Any, /) -> Any:
         """Begin; the first calls also start the processes, each with one BLAS thread."""
-        with contextlib.nullcontext() if len(self._pool._processes or ()) == self._count else one_thread_each():
+        with contextlib.nullcontext() if len(self._pool._processes or ()) == self._count else _starting():
             return self._pool.submit(function, argument)
 
     def renew(self) -> None:
@@ -120,7 +120,7 @@ class Processes:
             self._end()
             self._pool = self._made()
             try:
-                with one_thread_each():
+                with _starting():
                     sign = self._pool.submit(alive)
                 sign.result()
                 return
@@ -139,6 +139,14 @@ class Processes:
             process.terminate()
         for process in processes:
             process.join()
+
+
+@contextlib.contextmanager
+def _starting() -> Iterator[None]:
+    """Processes that are started in the block have one BLAS thread, and no Ctrl-C reaches them."""
+    resource_tracker.ensure_running()  # it lets interrupts through again when it is started
+    with one_thread_each(), interrupts_wait():
+        yield
 
 
 @contextlib.contextmanager

@@ -697,6 +697,23 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="fi
 
 
 @needs_proc
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.2])
+def test_an_interrupt_while_workers_are_importing(tmp_path, delay):
+    spec, store = tmp_path / "a.toml", tmp_path / "a.store"
+    spec.write_text(toml(SMALL))
+    process = driver(spec, store)
+    deadline = time.monotonic() + 60
+    while not workers_of(process.pid):  # they have begun, and import for half a second
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+    time.sleep(delay)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert re.fullmatch(r"\n?exactfd: interrupted; what is finished is in the store; go on with: .*\n", errors)
+
+
+@needs_proc
 def test_kills_change_nothing(tmp_path, undisturbed):
     spec, store, rng = tmp_path / "a.toml", tmp_path / "a.store", random.Random(0)
     spec.write_text(toml(SMALL))
