@@ -30,6 +30,13 @@ MAX_EXPONENT = 10_000
 _NUMERAL = re.compile(r"([+-]?)(?:(\d+)/(\d+)|(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?)", re.ASCII)
 
 
+def checked_seed(seed: Any) -> int:
+    """The seed of a generator of random numbers, an integer from 0 on. Raises ``InputError`` on anything else."""
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise InputError(f"seed: expected an integer from 0 on, found {seed!r}")
+    return int(seed)
+
+
 def parse_rational(text: str) -> fmpq:
     """Read ``"3"``, ``"-7/16"``, ``"0.125"`` or ``"1e-300"`` exactly.
 

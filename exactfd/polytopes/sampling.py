@@ -21,7 +21,7 @@ from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import InputError
 from exactfd.geometry.box import parse_box
 from exactfd.network import Network
-from exactfd.rationals import nearest_float, to_fmpq
+from exactfd.rationals import checked_seed, nearest_float, to_fmpq
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
@@ -138,7 +138,7 @@ def _sample(
     progress: Progress,
 ) -> FloatFacetSample:
     points, steps, seed = numbers
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(checked_seed(seed))
     layers = [np.column_stack(layer) for layer in network.to_numpy()[: len(network.relu_widths)]]
     drawn = low + (high - low) * generator.random((points, network.input_dimension))
     sampled = _patterns(layers, drawn)

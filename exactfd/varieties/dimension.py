@@ -23,6 +23,7 @@ from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import BudgetExceeded, InputError
 from exactfd.jacobians import FloatArray
 from exactfd.linalg import modular
+from exactfd.rationals import checked_seed
 from exactfd.varieties.blocks import BlockParametrisation
 from exactfd.varieties.shallow import shallow_bound, shallow_dimension
 from exactfd.varieties.spans import span_dimension
@@ -204,7 +205,7 @@ def variety_dimension(
     """
     if algorithm not in ("auto", "general"):
         raise InputError(f'algorithm: expected "auto" or "general", found {algorithm!r}')
-    budget = budget or Budget()
+    seed, budget = checked_seed(seed), budget or Budget()
     ambient = variety.dimension_of_ambient_space
     use_formula = algorithm == "auto"
     ranks: list[int] = []

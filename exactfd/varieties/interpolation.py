@@ -18,6 +18,7 @@ import numpy as np
 
 from exactfd.errors import InputError
 from exactfd.linalg import modular
+from exactfd.rationals import checked_seed
 from exactfd.varieties.blocks import Parametrisation
 from exactfd.varieties.lifting import Residues
 from exactfd.varieties.monomials import IntArray, MonomialsByWeight, Weight
@@ -42,7 +43,7 @@ class Samples:
 
     def __init__(self, variety: Parametrisation, *, seed: int = 0) -> None:
         self._variety = variety
-        self._seed = seed
+        self._seed = checked_seed(seed)
         self._kept: list[int] | None = None
         self._primes = modular.primes()
         self.usable: list[int] = []

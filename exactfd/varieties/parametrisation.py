@@ -217,7 +217,7 @@ class OutputVariety(BlockParametrisation):
             raise InputError(
                 f"counts: expected a positive number of points for each of {len(patterns)} blocks, found {counts}"
             )
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(rationals.checked_seed(seed))
         points = rng.integers(-_SEED_SIZE, _SEED_SIZE + 1, size=(sum(each), architecture.sizes[0])).tolist()
         return cls(architecture, points, [p for p, count in zip(patterns, each, strict=True) for _ in range(count)])
 

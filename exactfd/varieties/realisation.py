@@ -222,7 +222,7 @@ def find_network(
     reason = None if architecture.biases else _behind_a_dead_layer(patterns)
     if reason is not None:
         return ArchitectureRealisation(architecture, patterns, None, (), reason)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(rationals.checked_seed(seed))
     for attempt in range(tries):
         progress("draws of points", attempt, tries)
         budget.check()

@@ -12,7 +12,11 @@ from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded, InputError, ShapeError
 from exactfd.geometry.top import top_cells
 from exactfd.network import Network
-from exactfd.varieties.parametrisation import OutputVariety
+from exactfd.polytopes.sampling import float_hit_and_run
+from exactfd.varieties.dimension import variety_dimension
+from exactfd.varieties.equations import variety_equations
+from exactfd.varieties.occurrence import occurring_blocks
+from exactfd.varieties.parametrisation import OutputVariety, PatternVariety
 from exactfd.varieties.patterns import Architecture, pattern_of
 from exactfd.varieties.realisation import find_network, pattern_variety, realise, realised_at_points
 from strategies import degenerate_networks
@@ -179,3 +183,19 @@ def pre_activation(layers, pattern, neuron):
             return (1 if bits[neuron[1] - 1] == "1" else -1), z[neuron[1] - 1]
         forms = [form if bit == "1" else [Fraction(0)] * (inputs + 1) for form, bit in zip(z, bits, strict=True)]
     raise AssertionError
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, True, None])
+def test_seeds_that_are_none(seed):
+    network = Network([([[1, 0], [0, 1]], [0, 0]), ([[1, 1]], [0])])
+    variety = PatternVariety((2, 2, 1), ["10", "01"])
+    for work in (
+        lambda: find_network((2, 2, 1), ["10"], seed=seed),
+        lambda: OutputVariety.generic((2, 2, 1), ["10"], 3, seed=seed),
+        lambda: variety_dimension(variety, seed=seed),
+        lambda: variety_equations(variety, 2, seed=seed),
+        lambda: next(occurring_blocks(network, seed=seed)),
+        lambda: float_hit_and_run(network, box=(-1, 1), seed=seed),
+    ):
+        with pytest.raises(InputError, match=f"seed: expected an integer from 0 on, found {seed}"):
+            work()
