@@ -140,7 +140,7 @@ class Subdivision:
 
     def _start_layer(self, layer: int) -> None:
         self.generators.start_layer(layer)
-        for table in self.tables:
+        for table in self.tables if layer else ():  # at first every cell comes from itself already
             table.restart_origins()
         self.check_budget()
         self.generators.start_cells(self.tables)

@@ -366,6 +366,70 @@ def test_numbers_in_frames(share, on_edge):
     assert found > count or share > 0.1
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3])
+@pytest.mark.parametrize("dropped", [0, 16])
+def test_numbers_from_mantissas_and_exponents(share, dropped):
+    width, count, rng = 70, 40, np.random.default_rng(3)
+    table = GeneratorTable(homogenise(Network([(np.ones((width, 2)), [0] * width)])), [[0, 0, 1]] * count)
+    mantissas = rng.uniform(0.5, 1.0, (count, width + 1)) * rng.choice([-1.0, 1.0, 0.0], (count, width + 1))
+    mantissas[0] = 0.0
+    exponents = rng.integers(-3, 3, mantissas.shape)
+    exponents[rng.random(mantissas.shape) < share] = -3000
+    exponents[rng.random(mantissas.shape) < share] -= 935  # where floats end
+    wanted, found = rng.permutation(count), []
+    for mode in MODES:
+        os.environ[compiled.VARIABLE] = mode
+        table.positive, table.negative = np.zeros((2, 2, 1024), dtype=np.uint64)
+        table._values, table._errors = np.full((2, count, width + 1 - dropped), np.nan)
+        table._dropped, table._loops = dropped, None
+        table._represent(wanted, mantissas, exponents)
+        found.append((table.positive, table.negative, table._values, table._errors))
+    for slow, fast in zip(*found, strict=True):
+        assert np.array_equal(slow, fast)
+    values, errors = found[0][2:]
+    for v, row in zip(wanted.tolist(), range(count), strict=True):
+        exact = [Fraction(m) * Fraction(2) ** int(k) for m, k in zip(mantissas[row], exponents[row], strict=True)]
+        top = max((int(k) for m, k in zip(mantissas[row], exponents[row], strict=True) if m), default=0)
+        for j in range(dropped, width + 1):
+            true, value, error = exact[j] / Fraction(2) ** top, values[v, j - dropped], errors[v, j - dropped]
+            assert abs(true - Fraction(value)) <= Fraction(error)
+            assert (error == 0.0) == (true == 0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("sizes", [(1, 200, 1), (2, 3, 130, 1), (2, 70, 66, 1), (3, 65, 3, 1), (3, 2, 129, 1)])
+def test_labels_of_more_than_a_word_of_neurons(sizes, mode):
+    """Those of generators in words that were done before they were made, against evaluation at points inside."""
+    os.environ[compiled.VARIABLE] = mode
+    rng = np.random.default_rng(sum(sizes))
+    network = gaussian(sizes, 11)
+    found = exactfd.canonical_complex(network)
+    for k, number in enumerate(found.f_vector):
+        for index in rng.choice(number, min(number, 15), replace=False).tolist():
+            cell = found.cell(k, index)
+            assert cell.labels == network.ternary_tuple(cell.interior_point())
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_words_that_were_left_out(seed):
+    """Each generator has what its ends have, which may be new themselves."""
+    rng = np.random.default_rng(seed)
+    begun, old = np.sort(rng.integers(1, 30, 4)).tolist(), int(rng.integers(2, 5))
+    begun[0], count = min(old, begun[0]), 30
+    parents = np.array([sorted(rng.integers(0, max(v, 1), 2)) for v in range(count)], dtype=np.int32)
+    full = rng.integers(0, 2**WORD, (2, 4, count), dtype=np.uint64)
+    for word, first in enumerate(begun[1:]):
+        for v in range(first, count):
+            full[:, word, v] = full[:, word, parents[v, 0]] | full[:, word, parents[v, 1]]
+    for mode in MODES:
+        os.environ[compiled.VARIABLE] = mode
+        spoilt = full.copy()
+        for word, first in enumerate(begun[1:]):
+            spoilt[:, word, first:] = 0xA5
+        signs_module.complete(spoilt[0], spoilt[1], begun, parents, count)
+        assert (spoilt == full).all()
+
+
 @given(st.integers(1, 2**WORD - 1))
 def test_the_lowest_bit(word):
     assert signs_loops.lowest(np.uint64(word)) == (word & -word).bit_length() - 1

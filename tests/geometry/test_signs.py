@@ -8,11 +8,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from flint import fmpz
+from flint import fmpq, fmpq_mat, fmpz
 
 from exactfd import compiled
 from exactfd.geometry import bits, bounds
-from exactfd.geometry.homogeneous import homogenise, rounded, scaled
+from exactfd.geometry.homogeneous import _fractions, homogenise, rounded, scaled
 from exactfd.geometry.plane import PlaneTable
 from exactfd.geometry.signs import GeneratorTable
 from exactfd.network import Network
@@ -302,3 +302,16 @@ def test_bounds_cover_zeros_in_frames(spread, doubt):
                 assert value > 0 if above[f] else value < 0
                 decided += 1
     assert spread > 100 or doubt == (2, 8) or (found > count // 2 and decided > count)
+
+
+def test_long_denominators_are_not_added_up():
+    """A common denominator of a layer would have as many bits as all of them together, and so would each entry."""
+    rng = random.Random(1)
+    long = fmpq_mat([[fmpq(rng.getrandbits(400), rng.getrandbits(400) | 1) for _ in range(4)] for _ in range(3)])
+    assert _fractions(long, floats=False) is None
+    short = fmpq_mat([[fmpq(1, 6), fmpq(-3, 4)], [fmpq(0), fmpq(5)]])
+    numerators, denominator = _fractions(short, floats=False)
+    assert (numerators.tolist(), denominator) == ([[2, -9], [0, 60]], 12)
+    floats = fmpq_mat([[fmpq(*x.as_integer_ratio()) for x in (5e-324, 1e300)]])
+    numerators, denominator = _fractions(floats, floats=True)
+    assert [entry / denominator for entry in fmpq_mat(numerators).entries()] == floats.entries()
