@@ -14,7 +14,16 @@ import click
 from exactfd.budget import Progress
 from exactfd.cli import exits
 from exactfd.cli.cells import too_large
-from exactfd.cli.options import Answer, Source, answer_options, box_option, budget_options, corner, network_options
+from exactfd.cli.options import (
+    Answer,
+    Source,
+    answer_options,
+    box_option,
+    budget_options,
+    corner,
+    network_options,
+    processes_option,
+)
 from exactfd.cli.output import aligned, shape, write_answer
 from exactfd.cli.progress import reporting
 from exactfd.errors import BudgetExceeded, InputError
@@ -53,6 +62,7 @@ class Survey:
     simplices: bool
     by_layer: bool
     eccentricities: bool
+    processes: int = 1
     statistics: FaceStatistics | None = None
     limit: str | None = None
     found: dict[str, Any] = field(default_factory=dict)
@@ -88,7 +98,9 @@ class Survey:
         from exactfd.geometry.complex import canonical_complex
         from exactfd.polytopes.faces import face_statistics
 
-        complex_ = canonical_complex(self.network, box=self.box, budget=self.budget, progress=progress)
+        complex_ = canonical_complex(
+            self.network, box=self.box, budget=self.budget, progress=progress, processes=self.processes
+        )
         self.statistics = face_statistics(complex_, simplices=self.simplices)
         return complex_
 
@@ -151,6 +163,7 @@ class Survey:
 @click.option("--simplices", is_flag=True, help="Also count the simplices that bounded polytopes are cut into.")
 @click.option("--by-layer", is_flag=True, help="Also the polytopes of the first 1, 2, ... layers.")
 @click.option("--eccentricities", is_flag=True, help="Also the largest distance from every polytope, as a histogram.")
+@processes_option
 @budget_options
 @answer_options
 def command(
@@ -162,6 +175,7 @@ def command(
     simplices: bool,
     by_layer: bool,
     eccentricities: bool,
+    processes: int,
     make_budget: Callable[[], Budget],
     answer: Answer,
 ) -> int:
@@ -187,7 +201,7 @@ def command(
     if chosen == "programs" and (simplices or by_layer or eccentricities):
         why = f"{source.net}: {reason}" if reason is not None else "--algorithm programs"
         raise InputError(f"{why}; --simplices, --by-layer and --eccentricities need the whole complex")
-    survey = Survey(looked_at, limits, budget, simplices, by_layer, eccentricities)
+    survey = Survey(looked_at, limits, budget, simplices, by_layer, eccentricities, processes)
     with reporting(quiet=answer.quiet, writing_to=answer.output) as progress:
         survey.run(chosen, progress)
     document = _document(survey, network, source, plane, chosen)

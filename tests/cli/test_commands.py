@@ -311,6 +311,7 @@ def test_processes_change_nothing_in_an_answer(run, examples, monkeypatch):
         ("cells", network, "--list", "--dimension", "0"),
         ("cells", network, "--algorithm", "splitting", "--list"),
         ("dim", network),
+        ("faces", examples / "wine_3-5-4-3.json"),
     ):
         one = run(*command, "--json")
         assert run(*command, "--json", "--processes", "2").stdout == one.stdout
