@@ -189,7 +189,7 @@ class GeneratorTable:
         """
         first, last = self.count, self.count + len(ends)
         self._reserve(last)
-        kept = neuron - self._dropped if self._layer + 1 == len(self.network.layers) else 0  # as :meth:`forget`
+        kept = neuron - self._dropped if self._layer + 1 == len(self.network.layers) else 0  # as :meth:`_forget`
         loops = self._compiled()
         if loops is not None:
             asked = np.empty(len(ends), dtype=np.int64)
