@@ -21,6 +21,7 @@ import copy
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -40,6 +41,7 @@ Exponents = np.ndarray[Any, np.dtype[np.int64]]
 _BLOCK = 1 << 16
 _LEAST = 1024  # room for generators at the beginning
 _FORGOTTEN = 16  # neurons of which the values are dropped together; a multiple of 8
+_AHEAD = 256  # generators looked at together when signs that were left out are found
 
 
 class GeneratorTable:
@@ -498,15 +500,18 @@ def complete(positive: Words, negative: Words, begun: Sequence[int], parents: In
     if loops is not None:
         loops.complete(positive, negative, np.array(begun, dtype=np.int64), parents, count)
         return
-    for word, first in enumerate(begun[1:]):
-        # a generator comes after its parents, and in one step those are taken whose parents are known
-        while first < count:
-            late = np.flatnonzero(parents[first:count].max(axis=1) >= first)
-            last = first + int(late[0]) if len(late) else count
-            u, v = parents[first:last].T.astype(np.intp)
-            for signs in (positive[word], negative[word]):
-                signs[first:last] = signs.take(u) | signs.take(v)
-            first = last
+    for words, (first, last) in enumerate(pairwise([*begun[1:], count]), 1):
+        step = _AHEAD
+        while first < last:
+            # a generator comes after its parents, and in one step those are taken whose parents are known; few more are
+            # looked at than that
+            stop = min(first + step, last)
+            late = np.flatnonzero(parents[first:stop].max(axis=1) >= first)
+            stop = first + int(late[0]) if len(late) else stop
+            u, v = parents[first:stop].T.astype(np.intp)
+            for signs in (*positive[:words], *negative[:words]):
+                signs[first:stop] = signs.take(u) | signs.take(v)
+            step, first = max(_AHEAD, 2 * (stop - first)), stop
 
 
 def _spacious(rows: int, width: int) -> FloatArray:

@@ -410,8 +410,9 @@ def test_labels_of_more_than_a_word_of_neurons(sizes, mode):
             assert cell.labels == network.ternary_tuple(cell.interior_point())
 
 
+@pytest.mark.parametrize("ahead", [1, signs_module._AHEAD])
 @given(st.integers(0, 2**32 - 1))
-def test_words_that_were_left_out(seed):
+def test_words_that_were_left_out(ahead, seed):
     """Each generator has what its ends have, which may be new themselves."""
     rng = np.random.default_rng(seed)
     begun, old = np.sort(rng.integers(1, 30, 4)).tolist(), int(rng.integers(2, 5))
@@ -426,8 +427,24 @@ def test_words_that_were_left_out(seed):
         spoilt = full.copy()
         for word, first in enumerate(begun[1:]):
             spoilt[:, word, first:] = 0xA5
-        signs_module.complete(spoilt[0], spoilt[1], begun, parents, count)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(signs_module, "_AHEAD", ahead)
+            signs_module.complete(spoilt[0], spoilt[1], begun, parents, count)
         assert (spoilt == full).all()
+
+
+def test_words_that_were_left_out_take_linear_work(monkeypatch):
+    """Each generator comes from the one before, so that there are as many steps: few are looked at in each."""
+    monkeypatch.setenv(compiled.VARIABLE, "never")
+    count, looked, nonzero = 2000, [], np.flatnonzero
+    parents = np.repeat(np.arange(-1, count - 1, dtype=np.int32), 2).reshape(count, 2)
+    positive, negative = np.zeros((2, 3, count), dtype=np.uint64)
+    positive[:, 2] = 5
+    monkeypatch.setattr(np, "flatnonzero", lambda flags: looked.append(len(flags)) or nonzero(flags))
+    signs_module.complete(positive, negative, [2, 3, 4], parents, count)
+    assert sum(looked) <= count * signs_module._AHEAD
+    assert (positive[0, 2:] == 5).all()
+    assert not positive[1, 3:].any()
 
 
 @given(st.integers(1, 2**WORD - 1))
