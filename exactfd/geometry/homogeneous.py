@@ -181,7 +181,8 @@ def _integer_layer(
     and ``k`` where the weights are multiplied by ``2^k``.
 
     Rows are multiplied alike where that leaves integers short; otherwise each becomes primitive. With ``floats`` the
-    denominators are known to be powers of two.
+    network is stored in floats: denominators are powers of two or, in the coordinates of a first layer, such multiples
+    of divisors of one determinant, so that a common one is about as long as the longest.
     """
     fractions = matrix if isinstance(matrix, tuple) else _fractions(matrix, floats)
     first = scales[0] if scales else fmpq(1)
