@@ -160,6 +160,8 @@ class GeneratorTable:
         return partial(self._complete_later, *found, self._begun)
 
     def _complete_later(self, positive: Words, negative: Words, begun: Sequence[int]) -> tuple[Words, Words]:
+        if not positive.flags.writeable:  # as a complex may come out of a pickle
+            positive, negative = positive.copy(), negative.copy()
         complete(positive, negative, begun, self._parents, positive.shape[1])
         return positive, negative
 

@@ -228,6 +228,17 @@ def test_complexes_can_be_pickled():
         assert (again.f_vector, again.vertices()) == (complex_.f_vector, complex_.vertices())
 
 
+def test_complexes_can_be_pickled_before_labels_are_found():
+    """Also where arrays come back that nobody may write to, as buffers beside a pickle do."""
+    complex_ = exactfd.canonical_complex(gaussian((2, 5, 70, 1), 1))
+    again, sealed = (pickle.loads(pickle.dumps(complex_)) for _ in range(2))
+    for array in sealed._history.stages[-1].points.args[:2]:
+        array.flags.writeable = False
+    for k in range(3):
+        assert (again.labels(k) == complex_.labels(k)).all()
+        assert (sealed.labels(k) == complex_.labels(k)).all()
+
+
 def test_top_cells_from_vertices_and_edges():
     for sizes in ((2, 9, 8, 1), (3, 70, 1), (4, 6, 5, 1)):
         found = []
