@@ -13,9 +13,10 @@ from exactfd.geometry.bits import WORD, BoolArray, Words
 from exactfd.geometry.bounds import FloatArray
 from exactfd.geometry.signs import IntArray
 from exactfd.geometry.signs_loops import add, add_in_frames
-from exactfd.geometry.subdivision_loops import enter, enter_edges, hits, orient, split
+from exactfd.geometry.subdivision_loops import compress, enter, enter_edges, hits, orient, split
 from exactfd.geometry.tables import Flags, Indices, Lengths
 from exactfd.geometry.tables_loops import pack
+from exactfd.geometry.waiting import COMPRESS
 
 _NONE, _ONE = np.uint64(0), np.uint64(1)
 
@@ -68,14 +69,15 @@ def run(
             state[EDGES_CUT] = state[POLYGONS_CUT] = state[ROOM] = 0
             if len(found) < state[EDGES_WAIT] or len(top_found) < state[POLYGONS_WAIT]:
                 return SHORT
-            state[POLYGONS_WAIT], m2 = hits(
-                bit, top_cells, top_mixed, state[POLYGONS_WAIT], top_found, top_places, place
-            )
+            if neuron % COMPRESS == 0:
+                state[POLYGONS_WAIT] = compress(top_cells, top_mixed, state[POLYGONS_WAIT])
+                state[EDGES_WAIT] = compress(cells, mixed, state[EDGES_WAIT])
+            m2 = hits(bit, top_cells, top_mixed, state[POLYGONS_WAIT], top_found, top_places, place)
             if m2 == 0:
                 made[neuron] = -1
                 state[NEURON] += 1
                 continue
-            state[EDGES_WAIT], m1 = hits(bit, cells, mixed, state[EDGES_WAIT], found, places, position)
+            m1 = hits(bit, cells, mixed, state[EDGES_WAIT], found, places, position)
             state[EDGES_CUT], state[POLYGONS_CUT] = m1, m2
             if (
                 min(len(point_origin), len(at_finite), at_positive.shape[1]) < g + m1

@@ -40,13 +40,12 @@ from exactfd.geometry.plane_runs import PlaneRuns, runs
 from exactfd.geometry.signs import GeneratorTable
 from exactfd.geometry.start import Walls, cube, half_space
 from exactfd.geometry.tables import CellTable, Indices, LabelHistory, Lengths, Rows
-from exactfd.geometry.waiting import Waiting
+from exactfd.geometry.waiting import COMPRESS, Waiting
 
 #: 3^13 = 1 594 323 orthant faces to start from; beyond it the splitting tree is the way.
 MAX_DIMENSION = 13
 
 _FEW = 4096  # entries up to which the shorter code is the faster
-_COMPRESS = 16  # neurons between two looks for cells that no further neuron of the word cuts
 
 
 class Subdivision:
@@ -188,12 +187,12 @@ class Subdivision:
         self._start_neuron(neuron)
         if self._loops is None:  # they may come in the middle of a long work
             self._loops = compiled.loops("exactfd.geometry.subdivision_loops")
+        if neuron % COMPRESS == 0:
+            for waiting in self._waiting[1:]:
+                waiting.compress(self._loops)
         if self._loops is not None:
             self._cut_by_loops(neuron, word, bit)
             return
-        if neuron % _COMPRESS == 0:
-            for waiting in self._waiting[1:]:
-                waiting.compress()
         places = [waiting.hits(bit) for waiting in self._waiting]
         if self.dimension and len(places[-1]):  # a cell of which a face is mixed is mixed
             mixed = [waiting.cells[at].astype(np.intp) for waiting, at in zip(self._waiting, places, strict=True)]

@@ -22,23 +22,28 @@ SHORT, SHORT_BELOW = -1, -2
 @compiled
 def hits(
     bit: np.uint64, cells: Indices, mixed: Words, count: int, found: Indices, places: Indices, position: Indices
-) -> tuple[int, int]:
-    """Cells that wait for the neuron ``bit``, their places in the list, and their positions among themselves.
-
-    Cells that wait for no neuron are dropped. Returns the length of the list and the number of cells found.
+) -> int:
+    """Number of the cells that wait for the neuron ``bit``; they are noted with their places in the list, and their
+    positions among themselves.
     """
-    kept = m = 0
+    m = 0
     for i in range(count):
-        word = mixed[i]
-        if word != _NONE:
+        if mixed[i] & bit != _NONE:
             c = cells[i]
-            if kept != i:
-                cells[kept], mixed[kept] = c, word
-            if word & bit != _NONE:
-                found[m], places[m], position[c] = c, kept, m
-                m += 1
+            found[m], places[m], position[c] = c, i, m
+            m += 1
+    return m
+
+
+@compiled
+def compress(cells: Indices, mixed: Words, count: int) -> int:
+    """Drop cells that wait for no neuron; returns the length of the list."""
+    kept = 0
+    for i in range(count):
+        if mixed[i] != _NONE:
+            cells[kept], mixed[kept] = cells[i], mixed[i]
             kept += 1
-    return kept, m
+    return kept
 
 
 @compiled

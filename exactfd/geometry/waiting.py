@@ -9,6 +9,8 @@ import numpy as np
 from exactfd.geometry.bits import Words
 from exactfd.geometry.tables import Indices, Lengths
 
+COMPRESS = 16  # neurons between two looks for cells that no further neuron of the word cuts
+
 
 class Waiting:
     """Cells of one dimension that neurons of the current word may still cut, with the bits of those neurons."""
@@ -50,8 +52,7 @@ class Waiting:
     def find(self, loops: Any, bit: np.uint64, position: Indices) -> int:
         """Number of cells that the neuron ``bit`` cuts: they are noted, with their places and positions."""
         self.reserve_found()
-        self.count, m = loops.hits(bit, self.cells, self.mixed, self.count, self.found, self.places, position)
-        return int(m)
+        return int(loops.hits(bit, self.cells, self.mixed, self.count, self.found, self.places, position))
 
     def reserve_found(self) -> None:
         """Room for what the loops find."""
@@ -59,7 +60,10 @@ class Waiting:
             self.found, self.places = np.empty((2, len(self.cells)), dtype=np.int32)
             self.begins = np.empty(len(self.cells), dtype=np.int64)
 
-    def compress(self) -> None:
+    def compress(self, loops: Any = None) -> None:
         """Forget the cells without a bit left."""
+        if loops is not None:
+            self.count = loops.compress(self.cells, self.mixed, self.count)
+            return
         waiting = np.flatnonzero(self.mixed[: self.count])
         self.cells, self.mixed, self.count = self.cells[waiting], self.mixed[waiting], len(waiting)
