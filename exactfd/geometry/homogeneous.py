@@ -257,7 +257,7 @@ def _first_layer_coordinates(network: Network, n0: int) -> tuple[int, fmpq_mat |
             for j in range(rank + 1):
                 lift[column, j] = back[i][j]
     change = fmpq_mat([*back, [*([0] * rank), 1]])
-    own, other = _fractions(chosen, network.stored_in_floats), _fractions(change, floats=False)
+    own, other = (_fractions(part, network.stored_in_floats) for part in (chosen, change))
     if own is None or other is None:
         return rank, chosen * change, lift
     return rank, (own[0] * other[0], own[1] * other[1]), lift  # fewer and cheaper steps than with fractions

@@ -72,6 +72,7 @@ class GeneratorTable:
         self.positive: Words = np.zeros((0, self.count), dtype=np.uint64)
         self.negative: Words = np.zeros((0, self.count), dtype=np.uint64)
         self.never_zero: Words = np.zeros(0, dtype=np.uint64)
+        self._axes = _half_axes(initial)
         self._coordinates: dict[int, list[fmpz]] = {v: [fmpz(c) for c in row] for v, row in enumerate(initial)}
         self._inputs: list[dict[int, list[fmpz]]] = [{} for _ in network.layers]
         self._parents = np.empty((room, 2), dtype=np.int32)
@@ -101,7 +102,11 @@ class GeneratorTable:
         if active is None:
             self._values = np.zeros((self.count, self._width + 1))
             self._errors = np.zeros((self.count, self._width + 1))
-            self._refresh(np.arange(self.count))
+            everyone = np.arange(self.count)
+            if self._axes is None:
+                self._refresh(everyone)
+            else:
+                self._represent(everyone, *self._on_axes(self._axes))
         else:
             self._propagate(active)
         self.never_zero = np.bitwise_and.reduce((self.positive | self.negative)[:, : self.count], axis=1)
@@ -443,16 +448,14 @@ class GeneratorTable:
         errors[tiny] = TINY + FLOOR
         self._values[wanted], self._errors[wanted] = values, errors
 
-    def _on_axes(self, units: list[list[fmpz]]) -> tuple[FloatArray, Exponents]:
+    def _on_axes(self, places: list[tuple[int, int]]) -> tuple[FloatArray, Exponents]:
         """Pre-activations in the first layer, and ``t``, on half axes: there they are weights."""
-        axes = [next(j for j, entry in enumerate(row) if entry != 0) for row in units]
-        signs = np.array([float(row[axis]) for row, axis in zip(units, axes, strict=True)])
         weights, powers = self.network.rounded_layers[0]
-        count, width = len(axes), len(weights)
-        mantissas, exponents = np.zeros((count, width + 1)), np.ones((count, width + 1), dtype=np.int64)
-        mantissas[:, :-1], exponents[:, :-1] = weights.T[axes] * signs[:, None], powers.T[axes]
-        mantissas[:, -1] = [0.5 if axis + 1 == weights.shape[1] else 0.0 for axis in axes]
-        return mantissas, exponents
+        axes, signs = map(list, zip(*places, strict=True))
+        mantissas, exponents = np.zeros((2, len(axes), len(weights) + 1))
+        mantissas[:, :-1], exponents[:, :-1] = weights.T[axes] * np.array(signs, dtype=float)[:, None], powers.T[axes]
+        mantissas[:, -1] = [1.0 if axis + 1 == weights.shape[1] else 0.0 for axis in axes]
+        return mantissas, exponents.astype(np.int64) - self.network.exponents[0]
 
     def _exact_values(self, wanted: list[int]) -> tuple[FloatArray, Exponents]:
         """Pre-activations of some generators and ``t``, rounded from exact integers to mantissas and exponents (see
@@ -461,17 +464,20 @@ class GeneratorTable:
         self._resolve(wanted)
         self.exact_evaluations += len(wanted)
         inputs = [self._layer_inputs(v, self._layer) for v in wanted]
-        if self._layer == 0 and all(_is_unit(row) for row in inputs):
-            mantissas, exponents = self._on_axes(inputs)
-        else:
-            product: list[list[fmpz]] = (fmpz_mat(inputs) * self.network.layers[self._layer].transpose()).tolist()
-            mantissas, exponents = rounded([[*z, row[-1]] for z, row in zip(product, inputs, strict=True)])
+        product: list[list[fmpz]] = (fmpz_mat(inputs) * self.network.layers[self._layer].transpose()).tolist()
+        mantissas, exponents = rounded([[*z, row[-1]] for z, row in zip(product, inputs, strict=True)])
         return mantissas, exponents - self.network.exponents[self._layer]
 
 
-def _is_unit(row: list[fmpz]) -> bool:
-    """Whether this is a unit vector or the opposite of one."""
-    return sum(map(abs, row)) == 1
+def _half_axes(points: Sequence[Sequence[int]]) -> list[tuple[int, int]] | None:
+    """The axis on which each point lies, and on which side, if all are unit vectors or the opposite of one."""
+    result = []
+    for row in points:
+        places = [(j, entry) for j, entry in enumerate(row) if entry]
+        if len(places) != 1 or abs(places[0][1]) != 1:
+            return None
+        result += places
+    return result
 
 
 class _Inherited(dict[int, list[fmpz]]):
