@@ -28,6 +28,7 @@ def main() -> NoReturn:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         command_line()
     except KeyboardInterrupt:  # between two handlers
+        exec("")  # as in exactfd.cli.main
         sys.exit(_INTERRUPTED)
 
 

@@ -340,6 +340,14 @@ def test_interrupted_while_importing(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
+def test_interrupted_in_a_string_that_is_executed():
+    """The exit code is ours, though Python has an end of its own for such processes."""
+    command = "def command(group, ctx):\n    exec('raise KeyboardInterrupt')\n"
+    code = f"import exactfd.cli.main as m\n{command}m.Commands.invoke = command\nm.main()"
+    done = subprocess.run([sys.executable, "-c", code, "info"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (130, False)
+
+
 def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path):
     """As under nohup: the command runs to its end."""
     code = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nfrom exactfd.cli.main import commands\n"

@@ -244,10 +244,14 @@ def test_a_connection_that_was_lost_and_is_back(tmp_path, scheduler, monkeypatch
                 cluster._connection = None  # as if the client had made another one
 
         summary = run_campaign(
-            parse_specification({**TINY, "count": 60}), tmp_path / "a.store", executor=cluster, watch=watch
+            # more than a worker is given at a time
+            parse_specification({**TINY, "count": 500}),
+            tmp_path / "a.store",
+            executor=cluster,
+            watch=watch,
         )
     assert renewed
-    assert (summary.done, summary.bounds, summary.given_up) == (60, 0, ())
+    assert (summary.done, summary.bounds, summary.given_up) == (500, 0, ())
 
 
 def test_other_versions(tmp_path, scheduler, monkeypatch):
