@@ -340,11 +340,17 @@ def test_interrupted_while_importing(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
-def test_interrupted_in_a_string_that_is_executed():
+def test_interrupted_in_a_string_that_is_executed(tmp_path):
     """The exit code is ours, though Python has an end of its own for such processes."""
     command = "def command(group, ctx):\n    exec('raise KeyboardInterrupt')\n"
-    code = f"import exactfd.cli.main as m\n{command}m.Commands.invoke = command\nm.main()"
-    done = subprocess.run([sys.executable, "-c", code, "info"], cwd=ROOT, capture_output=True, text=True, check=False)
+    (tmp_path / "sitecustomize.py").write_text(f"import exactfd.cli.main as m\n{command}m.Commands.invoke = command\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "exactfd", "info"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, "Traceback" in done.stderr) == (130, False)
 
 
