@@ -22,7 +22,7 @@ FLAT = {
     "Two inputs, three hidden layers": [f"random-2x{w}x{w}x{w}x1" for w in (8, 16, 32, 64, 128, 256)],
     "Three inputs, two hidden layers": [f"random-3x{w}x{w}x1" for w in (8, 16, 32, 64, 92)],
 }
-LARGE = {"Two inputs, three hidden layers": "random-2x480x480x480x1"}  # a million regions; minutes and 7 GB
+LARGE = {"Two inputs, three hidden layers": "random-2x492x492x492x1"}  # a million regions; minutes and 7 GB
 INPUTS = [f"random-{n}x9x9x1" for n in range(1, 7)]
 HIGH = [f"random-{n}x15x1" for n in range(4, 13, 2)]
 BITS = [f"random-3x16x16x1-{k}" for k in (8, 24, 53, 200, 1000)]
