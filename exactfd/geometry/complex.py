@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
+_CENTERS = 1 << 15  # points that are kept
 _BATCH = 4096  # cells whose labels are unpacked together
 
 
@@ -164,6 +165,7 @@ class CanonicalComplex:
         self._walls = 0 if box is None else self.dimension  # label columns before those of the neurons
         self._neurons = sum(homogeneous.widths)
         self._lineality = homogeneous.lineality
+        self._centers: dict[tuple[int, int], list[fmpz]] = {}  # points inside cells, by dimension and number
         self._inner: list[Indices] = [np.flatnonzero(table.finite).astype(np.int32) for table in self._tables]
 
     @cached_property
@@ -397,6 +399,9 @@ class CanonicalComplex:
         """
         if k == 0:
             return self._generators.coordinates([inner])[0]
+        known = self._centers.get((k, inner))  # faces are those of many cells
+        if known is not None:
+            return known
         facets = self._tables[k].rows(np.array([inner], dtype=np.int32))[0]
         order = sorted(facets.tolist(), key=lambda i: self._outer_number[k - 1][i] < 0)
         first, second = self._center(k - 1, order[0]), self._center(k - 1, order[1])
@@ -408,7 +413,10 @@ class CanonicalComplex:
         content = fmpz(0)
         for entry in point:
             content = content.gcd(entry)
-        return [entry // content for entry in point]
+        if len(self._centers) >= _CENTERS:
+            self._centers.clear()
+        center = self._centers[k, inner] = [entry // content for entry in point]
+        return center
 
     def generators_of(
         self, dimension: int, index: int
