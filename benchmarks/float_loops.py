@@ -9,7 +9,7 @@ from exactfd.geometry.bits import WORD, BoolArray, Words
 from exactfd.geometry.bounds import FloatArray
 from exactfd.geometry.signs import IntArray
 from exactfd.geometry.signs_loops import enter, lowest
-from exactfd.geometry.signs_loops import represent as represent
+from exactfd.geometry.signs_loops import represent as represent  # the table asks its loops for it
 from exactfd.geometry.tables import Indices
 
 _NONE, _ONE = np.uint64(0), np.uint64(1)

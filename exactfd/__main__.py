@@ -28,8 +28,11 @@ def main() -> NoReturn:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         command_line()
     except KeyboardInterrupt:  # between two handlers
-        exec("")  # as in exactfd.cli.main
         sys.exit(_INTERRUPTED)
+    finally:
+        # Under -m, Python ends a process by the signal, whatever its exit code was to be, if an interrupt came while a
+        # string was being executed (as a dataclass does that is being made); another one that is makes it forget that.
+        exec("")
 
 
 if __name__ == "__main__":

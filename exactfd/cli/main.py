@@ -69,15 +69,7 @@ class Commands(click.Group):
             code = error.exit_code
         except (click.Abort, KeyboardInterrupt):
             code = exits.INTERRUPTED
-            _forget_interrupt()
         sys.exit(code if isinstance(code, int) else exits.ANSWERED)
-
-
-def _forget_interrupt() -> None:
-    """Python ends a process by the signal, whatever its exit code was to be, if an interrupt came while a string was
-    being executed (as a dataclass does that is being made); another one that is executed makes it forget that.
-    """
-    exec("")
 
 
 def _code_of(error: Exception, *, debug: bool) -> int:
@@ -125,5 +117,4 @@ def main() -> NoReturn:
     try:
         commands.main(prog_name="exactfd")
     except KeyboardInterrupt:  # between the handlers
-        _forget_interrupt()
         sys.exit(exits.INTERRUPTED)

@@ -41,7 +41,7 @@ class PlaneTable(GeneratorTable):
 
     def start_cells(self, tables: Sequence[CellTable]) -> None:
         """Frames of the edges and polygons at the start of the last layer."""
-        if self._layer + 1 < len(self.network.layers):
+        if not self._is_last:
             return
         _, edges, polygons = tables
         count = edges.count

@@ -170,9 +170,14 @@ class GeneratorTable:
         complete(positive, negative, begun, self._parents, positive.shape[1])
         return positive, negative
 
+    @property
+    def _is_last(self) -> bool:
+        """Whether no layer comes after the present one."""
+        return self._layer + 1 == len(self.network.layers)
+
     def _forget(self, neuron: int) -> None:
         """In the last layer nobody asks for the values of the neurons before ``neuron``."""
-        if self._layer + 1 < len(self.network.layers) or neuron == self._dropped or neuron % _FORGOTTEN:
+        if not self._is_last or neuron == self._dropped or neuron % _FORGOTTEN:
             return
         for name in ("_values", "_errors"):
             old = getattr(self, name)
@@ -198,7 +203,7 @@ class GeneratorTable:
         """
         first, last = self.count, self.count + len(ends)
         self._reserve(last)
-        kept = neuron - self._dropped if self._layer + 1 == len(self.network.layers) else 0  # as :meth:`_forget`
+        kept = neuron - self._dropped if self._is_last else 0  # as :meth:`_forget`
         loops = self._compiled()
         if loops is not None:
             asked = np.empty(len(ends), dtype=np.int64)

@@ -326,15 +326,19 @@ def test_interrupted_while_enumerating(spawn, random_network, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [network.name]
 
 
+def run_python(folder, *arguments, **options):
+    """Another Python, which finds modules in ``folder`` before all others."""
+    environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False, **options
+    )
+
+
 def test_interrupted_while_importing(tmp_path):
     """As early as this package can help it there is no traceback: here in the middle of the first import."""
     (tmp_path / "click.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "exactfd", "--version"],
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_python(
+        *(tmp_path, "-m", "exactfd", "--version"),
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
@@ -344,13 +348,7 @@ def test_interrupted_in_a_string_that_is_executed(tmp_path):
     """The exit code is ours, though Python has an end of its own for such processes."""
     command = "def command(group, ctx):\n    exec('raise KeyboardInterrupt')\n"
     (tmp_path / "sitecustomize.py").write_text(f"import exactfd.cli.main as m\n{command}m.Commands.invoke = command\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "exactfd", "info"],
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(tmp_path, "-m", "exactfd", "info")
     assert (done.returncode, "Traceback" in done.stderr) == (130, False)
 
 
@@ -359,13 +357,7 @@ def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path):
     code = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nfrom exactfd.cli.main import commands\n"
     (tmp_path / "sitecustomize.py").write_text("import os, signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n")
     (tmp_path / "run.py").write_text(code + "import exactfd.__main__\nexactfd.__main__.main()\n")
-    done = subprocess.run(
-        [sys.executable, tmp_path / "run.py", "--version"],
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(tmp_path, tmp_path / "run.py", "--version")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("exactfd")
 
