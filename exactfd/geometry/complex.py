@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import InputError
 from exactfd.geometry.box import Box, parse_box
 from exactfd.geometry.homogeneous import HomogeneousNetwork, homogenise
+from exactfd.geometry.interior import Block, InteriorPoints, Point, PointList, Simplices
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import locate
 from exactfd.geometry.start import Walls
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
-_CENTERS = 1 << 15  # points that are kept
 _BATCH = 4096  # cells whose labels are unpacked together
 
 
@@ -165,7 +165,7 @@ class CanonicalComplex:
         self._walls = 0 if box is None else self.dimension  # label columns before those of the neurons
         self._neurons = sum(homogeneous.widths)
         self._lineality = homogeneous.lineality
-        self._centers: dict[tuple[int, int], list[fmpz]] = {}  # points inside cells, by dimension and number
+        self._points: dict[int, PointList] = {}
         self._inner: list[Indices] = [np.flatnonzero(table.finite).astype(np.int32) for table in self._tables]
 
     @cached_property
@@ -375,48 +375,41 @@ class CanonicalComplex:
 
     # ------------------------------------------------------------------ points
 
-    def interior_point(self, dimension: int, index: int) -> tuple[Fraction, ...]:
+    def interior_point(self, dimension: int, index: int) -> Point:
         """A rational point in the relative interior of a cell (see :meth:`Cell.interior_point`)."""
+        return self.interior_points(dimension)[index]
+
+    def interior_points(self, dimension: int) -> PointList:
+        """Rational points in the relative interiors of the cells of one dimension: exact, with short dyadic coordinates
+        where a cell has room for them.
+
+        A sequence; its points are found, some thousands at a time, when somebody asks for them.
+        """
         k = self._level(dimension)
         if k is None:
             raise InputError(f"there is no cell of dimension {dimension}")
-        exact = [rationals.to_fraction(e) for e in self._homogeneous.point(self._center(k, int(self._inner[k][index])))]
-        if dimension == self.dimension:  # an open set has room: try the nearest short dyadics first
-            cell = self.cell(dimension, index)
-            for bits in (0, 1, 2, 4, 8, 16, 32):
-                rounded = [Fraction(round(entry * 2**bits), 2**bits) for entry in exact]
-                if self._inside(rounded) and self.network.ternary_tuple(rounded) == cell.labels:
-                    return tuple(rounded)
-        return tuple(exact)
+        if k not in self._points:
+            self._points[k] = PointList(len(self._inner[k]), partial(self._points_inside, k))
+        return self._points[k]
 
-    def _inside(self, point: list[Fraction]) -> bool:
-        return self.box is None or all(low < x < high for x, low, high in zip(point, *self.box, strict=True))
+    def _points_inside(self, k: int, start: int, stop: int) -> Block:
+        cells = self._inner[k][start:stop]
+        labels = self._history.labels(k, cells)[:, self._walls :] if k == self._homogeneous.rank else None
+        return self._inside.block(self._simplices.rows(k, cells), labels)
 
-    def _center(self, k: int, inner: int) -> list[fmpz]:
-        """Homogeneous integer point inside a cell: half way between points inside two of its facets.
+    @cached_property
+    def _inside(self) -> InteriorPoints:
+        return InteriorPoints(self.network, self._homogeneous, self._generators, self.box)
 
-        The open segment between interior points of two facets lies in the relative interior of the cell.
-        """
-        if k == 0:
-            return self._generators.coordinates([inner])[0]
-        known = self._centers.get((k, inner))  # faces are those of many cells
-        if known is not None:
-            return known
-        facets = self._tables[k].rows(np.array([inner], dtype=np.int32))[0]
-        order = sorted(facets.tolist(), key=lambda i: self._outer_number[k - 1][i] < 0)
-        first, second = self._center(k - 1, order[0]), self._center(k - 1, order[1])
-        if second[-1] != 0:
-            a, b = second[-1], first[-1]
-        else:  # a direction: go along it by about one unit
-            a, b = fmpz(2) ** max(entry.bit_length() for entry in second), first[-1]
-        point = [a * x + b * y for x, y in zip(first, second, strict=True)]
-        content = fmpz(0)
-        for entry in point:
-            content = content.gcd(entry)
-        if len(self._centers) >= _CENTERS:
-            self._centers.clear()
-        center = self._centers[k, inner] = [entry // content for entry in point]
-        return center
+    @cached_property
+    def _simplices(self) -> Simplices:
+        return Simplices(self._tables)
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = dict(self.__dict__, _points={})  # they can be found again
+        for name in ("_inside", "_simplices"):
+            kept.pop(name, None)
+        return kept
 
     def generators_of(
         self, dimension: int, index: int

@@ -98,10 +98,15 @@ class HomogeneousNetwork:
 
     def point(self, coordinates: Sequence[fmpz]) -> list[fmpq]:
         """The representative in ``R^{n_0}`` of integer homogeneous coordinates (a direction when ``t = 0``)."""
-        column = self.lift * fmpq_mat(len(coordinates), 1, list(coordinates))
-        t = coordinates[-1]
-        entries: list[fmpq] = column.entries()
-        return [entry / t for entry in entries] if t != 0 else entries
+        numerators, denominator = self._integer_lift
+        column: list[fmpz] = (numerators * fmpz_mat(len(coordinates), 1, coordinates)).entries()
+        below = denominator * (coordinates[-1] or fmpz(1))
+        return [fmpq(entry, below) for entry in column]
+
+    @cached_property
+    def _integer_lift(self) -> Fractions:
+        numerators, denominator = self.lift.numer_denom()
+        return numerators, denominator
 
 
 def _rounded_layer(layer: fmpz_mat, floats: tuple[FloatArray, int] | None) -> tuple[FloatArray, Exponents]:

@@ -12,7 +12,8 @@ from flint import fmpq, fmpq_mat
 
 from exactfd import compiled, rationals
 from exactfd.errors import ShapeError
-from exactfd.geometry.bounds import UNIT
+from exactfd.geometry.bits import BoolArray, SignArray
+from exactfd.geometry.bounds import UNIT, FloatArray
 from exactfd.geometry.labels import is_smooth_tuple
 from exactfd.network import Network
 from exactfd.points import Point, Points
@@ -64,7 +65,7 @@ class Location:
 _FAIR = (1e-60, 1e60)  # sizes of numbers with which nothing overflows or underflows on the way
 
 
-def ternary_tuples(network: Network, points: Sequence[Point]) -> np.ndarray[Any, np.dtype[np.int8]]:
+def ternary_tuples(network: Network, points: Sequence[Point]) -> SignArray:
     """Exact ternary tuples of many rational points, shape ``k x sum(relu_widths)``.
 
     Floats with rigorous error bounds decide most of them; a point with one sign that they leave open is evaluated
@@ -87,13 +88,7 @@ def ternary_tuples(network: Network, points: Sequence[Point]) -> np.ndarray[Any,
             values, errors = loops.layer_signs(values, errors, columns, *_FAIR, fair, result, start)
             start += len(layer)
             continue
-        with np.errstate(all="ignore"):  # what overflows is not fair any more
-            sizes, weights = np.abs(values), np.abs(layer)
-            z = values @ layer[:, :-1].T + layer[:, -1]
-            # each weight is off by one unit, each of the n + 1 products and sums by another
-            reach = sizes @ weights[:, :-1].T + weights[:, -1]
-            bound = (errors @ weights[:, :-1].T) * (1 + 8 * UNIT) + (layer.shape[1] + 6) * UNIT * reach
-            bound = bound * (1 + 1e-9) + 1e-100
+        z, bound = _affine(values, errors, layer)
         fair &= (np.abs(z) > bound).all(axis=1) & _fair(z).all(axis=1)
         signs = np.where(z > 0, 1, -1).astype(np.int8)
         result[:, start : start + len(layer)] = signs
@@ -104,9 +99,41 @@ def ternary_tuples(network: Network, points: Sequence[Point]) -> np.ndarray[Any,
     return result
 
 
-def _fair(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def certainly_have(network: Network, points: FloatArray, labels: SignArray) -> BoolArray:
+    """Which of the points, floats that are meant exactly, lie in the cells of full dimension with these labels, one row
+    for each point. False also where floats leave it open.
+
+    A neuron with label 0 vanishes on the whole region on which the labels of the layers before are the same, so nothing
+    is asked of it.
+    """
+    layers = network.nearest_layers[: len(network.relu_widths)]
+    fair: BoolArray = np.array(_fair(points).all(axis=1))
+    fair &= all(_fair(layer).all() for layer in layers)
+    values, errors, start = points, np.zeros_like(points), 0
+    for layer in layers:
+        wanted = labels[:, start : start + len(layer)]
+        start += len(layer)
+        z, bound = _affine(values, errors, layer)
+        with np.errstate(invalid="ignore"):
+            fair &= ((wanted == 0) | ((z * wanted > bound) & _fair(z))).all(axis=1)
+        values, errors = np.where(wanted > 0, z, 0.0), np.where(wanted > 0, bound, 0.0)
+    return fair
+
+
+def _affine(values: FloatArray, errors: FloatArray, layer: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Pre-activations and bounds on their errors, for numbers that are :func:`_fair`, or 0 with error 0."""
+    with np.errstate(all="ignore"):  # what overflows is not fair any more
+        sizes, weights = np.abs(values), np.abs(layer)
+        z = values @ layer[:, :-1].T + layer[:, -1]
+        # each weight is off by one unit, each of the n + 1 products and sums by another
+        reach = sizes @ weights[:, :-1].T + weights[:, -1]
+        bound = (errors @ weights[:, :-1].T) * (1 + 8 * UNIT) + (layer.shape[1] + 6) * UNIT * reach
+        return z, bound * (1 + 1e-9) + 1e-100
+
+
+def _fair(values: FloatArray) -> BoolArray:
     sizes = np.abs(values)
-    fair: np.ndarray[Any, np.dtype[np.bool_]] = (sizes == 0) | ((sizes > _FAIR[0]) & (sizes < _FAIR[1]))
+    fair: BoolArray = (sizes == 0) | ((sizes > _FAIR[0]) & (sizes < _FAIR[1]))
     return fair
 
 

@@ -368,6 +368,11 @@ class GeneratorTable:
         """The two ends of the edge on which each generator was made; -1 for those that were there before."""
         return self._parents[: self.count]
 
+    @property
+    def made(self) -> list[tuple[int, int, int]]:
+        """``(v, layer, neuron)``: generators from ``v`` on are zeros of this neuron, as far as the next entry."""
+        return self._made
+
     def note_made(self, layer: int, neuron: int, first: int) -> None:
         """The generators from ``first`` on are zeros of a neuron, until this is called again."""
         self._made.append((first, layer, neuron))

@@ -21,6 +21,8 @@ Source: Masden, arXiv 2207.07696, Theorem 20 (cells around a vertex from its sig
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -251,15 +253,38 @@ class Skeleton:
 
     def top_labels(self) -> SignArray:
         """Ternary tuples of the ``n_0``-dimensional cells in lexicographic order."""
+        return self._labels(self._top_keys(*self._vertex_keys()))
+
+    def top_simplices(self) -> tuple[SignArray, Indices, BoolArray]:
+        """The tuples; for each cell a vertex and the other ends of the edges that leave it there, which span a simplex;
+        and which cells are bounded, modulo the lineality.
+        """
+        keys, free = self._vertex_keys()
+        cells = self._top_keys(keys, free)
+        labels = self._labels(cells)
+        vertices = np.flatnonzero(self.generators.finite[: self.generators.count]).astype(np.int32)
+        far = self.ends[self.leaving[vertices]].sum(axis=2, dtype=np.int32) - vertices[:, None]
+        owner, bounded = _owners(keys, free, cells, ~self.generators.finite[far], self.budget)
+        zeros = self.zeros[vertices[owner]]
+        codes = 2 * np.arange(self.rank) + (np.take_along_axis(labels, zeros, axis=1) < 0)
+        corners = np.concatenate([vertices[owner, None], np.take_along_axis(far[owner], codes, axis=1)], axis=1)
+        return labels, corners, bounded
+
+    def _vertex_keys(self) -> tuple[Words, Indices]:
+        """Bits of the active neurons at each vertex, and the places of the zero labels. Neurons from the last to the
+        first, so that the order of the keys is that of the tuples.
+        """
         table, widths = self.generators, self.network.widths
         vertices = np.flatnonzero(table.finite[: table.count])
-        total = sum(widths)
         words = [*(pair[0] for pair in self.known), table.positive]
         active = [bits.unpack(w[:, vertices], n)[:, ::-1] for w, n in zip(words[::-1], widths[::-1], strict=True)]
-        # neurons from the last to the first, so that the order of the keys is that of the tuples
-        keys = bits.pack(np.concatenate(active, axis=1).astype(bool))
-        cells = _sign_choices(keys, total - 1 - self.zeros[vertices], total, self.budget)
-        labels: SignArray = np.ascontiguousarray(bits.unpack(cells, total)[:, ::-1]).view(np.int8)
+        return bits.pack(np.concatenate(active, axis=1).astype(bool)), sum(widths) - 1 - self.zeros[vertices]
+
+    def _top_keys(self, keys: Words, free: Indices) -> Words:
+        return _sign_choices(keys, free, sum(self.network.widths), self.budget)
+
+    def _labels(self, cells: Words) -> SignArray:
+        labels: SignArray = np.ascontiguousarray(bits.unpack(cells, sum(self.network.widths))[:, ::-1]).view(np.int8)
         labels *= 2
         labels -= 1
         return labels
@@ -284,9 +309,7 @@ def _sign_choices(keys: Words, free: Indices, width: int, budget: Budget) -> Wor
     for first in range(0, len(free), step):
         part = keys[:, first : first + step]
         for slot in range(r):
-            column = free[first : first + step, slot]
-            added = np.zeros((len(keys), len(column)), dtype=np.uint64)
-            added[column // bits.WORD, np.arange(len(column))] = np.uint64(1) << (column % bits.WORD).astype(np.uint64)
+            added = _single_bits(free[first : first + step, slot], len(keys))
             part = np.concatenate([part, part | np.tile(added, (1, 1 << slot))], axis=1)
         if marks is not None:
             marks[part[0]] = True
@@ -299,6 +322,51 @@ def _sign_choices(keys: Words, free: Indices, width: int, budget: Budget) -> Wor
     if marks is not None:
         return np.flatnonzero(marks).astype(np.uint64)[None, :]
     return _distinct(np.concatenate([found, *pending], axis=1))
+
+
+def _owners(
+    keys: Words, free: Indices, cells: Words, unbounded: BoolArray, budget: Budget
+) -> tuple[Indices, BoolArray]:
+    """For every column of ``cells`` a vertex of that cell, a column of ``keys``; and which cells are bounded:
+    ``unbounded`` tells of every vertex and code whether the edge that leaves there goes to infinity.
+    """
+    r, mixed = free.shape[1], _mixed(cells)
+    order = np.argsort(mixed(cells))
+    ordered = mixed(cells)[order]
+    owner, bounded = np.zeros(cells.shape[1], dtype=np.int32), np.ones(cells.shape[1], dtype=bool)
+    step = max(1, _CHUNK >> r)
+    for first in range(0, len(free), step):
+        part = slice(first, min(first + step, len(free)))
+        codes, to_infinity = mixed(keys[:, part]), np.zeros(part.stop - first, dtype=bool)
+        for slot in range(r):
+            codes = np.concatenate(
+                [codes, codes + np.tile(mixed(_single_bits(free[part, slot], len(keys))), 1 << slot)]
+            )
+            up, down = (np.tile(unbounded[part, 2 * slot + side], 1 << slot) for side in (0, 1))
+            to_infinity = np.concatenate([to_infinity | down, to_infinity | up])
+        places = order[np.searchsorted(ordered, codes)]
+        owner[places] = np.tile(np.arange(first, part.stop, dtype=np.int32), 1 << r)
+        bounded[places[to_infinity]] = False
+        budget.check()
+    return owner, bounded
+
+
+def _single_bits(places: Indices, words: int) -> Words:
+    """Columns of words with one bit each."""
+    result = np.zeros((words, len(places)), dtype=np.uint64)
+    result[places // bits.WORD, np.arange(len(places))] = np.uint64(1) << (places % bits.WORD).astype(np.uint64)
+    return result
+
+
+def _mixed(cells: Words) -> Callable[[Words], Words]:
+    """A linear map of words to one word, different for different cells."""
+    if len(cells) == 1:
+        return itemgetter(0)
+    rng = np.random.default_rng(0)
+    while True:  # about once: words of so many bits hardly ever agree
+        factors = rng.integers(1 << 63, size=(len(cells), 1), dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        if len(np.unique((cells * factors).sum(axis=0, dtype=np.uint64))) == cells.shape[1]:
+            return lambda words: (words * factors).sum(axis=0, dtype=np.uint64)
 
 
 def _distinct(keys: Words) -> Words:

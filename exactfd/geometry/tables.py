@@ -75,6 +75,21 @@ class CellTable:
         starts, sizes = self.starts[: self.count], self.sizes[: self.count]
         return self.flat[starts], self.flat[starts + sizes // 2]
 
+    def pulled(self, below: Indices) -> tuple[Indices, Indices]:
+        """For every cell, the least of the numbers that its facets have, and the first facet that has another."""
+        least, away = np.full((2, self.count), -1, dtype=np.int32)
+        flat, sizes = self.all_rows()
+        starts = np.cumsum(sizes, dtype=np.int64) - sizes
+        for part in _chunks(sizes):
+            begin = starts[part] - starts[part.start]
+            facets = flat[starts[part.start] :][: int(begin[-1]) + int(sizes[part.stop - 1])]
+            numbers = below[facets]
+            least[part] = np.minimum.reduceat(numbers, begin)
+            places = np.flatnonzero(numbers != np.repeat(least[part], sizes[part]))
+            owners = np.repeat(np.arange(len(begin)), sizes[part])[places]
+            away[part][owners[::-1]] = facets[places[::-1]]  # the first one is written last
+        return least, away
+
     def rows_after_a_slot(self, cells: Lengths) -> tuple[Indices, Lengths]:
         """Rows with one free slot before the facets of each cell, and where the rows begin."""
         sizes = self.sizes[cells] + 1
