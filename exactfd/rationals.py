@@ -30,6 +30,9 @@ MAX_EXPONENT = 10_000
 _NUMERAL = re.compile(r"([+-]?)(?:(\d+)/(\d+)|(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?)", re.ASCII)
 
 
+_SHORT = 1 << 1000  # Python writes such integers itself, and faster
+
+
 def checked_seed(seed: Any) -> int:
     """The seed of a generator of random numbers, an integer from 0 on. Raises ``InputError`` on anything else."""
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
@@ -128,7 +131,12 @@ def format_rational(value: fmpq | Fraction) -> str:
 
     Of any length: Python's own ``str`` of a fraction refuses more than 4300 digits.
     """
-    return str(value if isinstance(value, fmpq) else fmpq(value.numerator, value.denominator))
+    if isinstance(value, fmpq):
+        return str(value)
+    top, bottom = value.as_integer_ratio()
+    if -_SHORT < top < _SHORT and bottom < _SHORT:
+        return str(top) if bottom == 1 else f"{top}/{bottom}"
+    return str(fmpq(top, bottom))
 
 
 def nearest_float(value: fmpq) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from exactfd.budget import Budget
     from exactfd.geometry.box import Box
     from exactfd.geometry.complex import CanonicalComplex
+    from exactfd.geometry.interior import Point
     from exactfd.network import Network
 
 _STRIDE = 64  # cells listed between two looks at the clock
@@ -71,11 +72,12 @@ class Request:
 @click.option("--dimension", type=click.IntRange(min=0), metavar="K", help="List the cells of dimension K only.")
 @click.option(
     "--algorithm",
-    type=click.Choice(["auto", "complex", "splitting"]),
+    type=click.Choice(["auto", "complex", "skeleton", "splitting"]),
     default="auto",
     show_default=True,
-    help="complex: cells of every dimension; splitting: those of top dimension only, for many inputs; auto: splitting "
-    "where the complex is expected to be too large and --list --dimension asks for cells of top dimension only.",
+    help="complex: cells of every dimension; skeleton: those of top dimension only, from vertices and edges, in all of "
+    "space; splitting: the same one after another, for many inputs, without vertices; auto: complex, or what is "
+    "expected to be fastest where --list --dimension asks for cells of top dimension only.",
 )
 @processes_option
 @budget_options
@@ -94,7 +96,7 @@ def command(
 ) -> int:
     """Cells of the canonical polyhedral complex, of every dimension, on all of space or in a closed box.
 
-    A certificate proves the f-vector; in a box, or with --algorithm splitting, the number of top cells.
+    A certificate proves the f-vector; in a box, or where cells of top dimension alone are found, their number.
     """
     budget = make_budget()
     if dimension is not None and not listing:
@@ -104,16 +106,22 @@ def command(
     from exactfd.geometry.box import parse_box
 
     limits = parse_box(box, network.input_dimension)
-    if algorithm != "splitting" and (found := too_large(network, limits)):
+    if algorithm == "skeleton" and limits is not None:
+        raise click.UsageError(
+            "--algorithm skeleton looks for cells in all of space; leave out --box, or use another one"
+        )
+    if algorithm in ("auto", "complex") and (found := too_large(network, limits)):
         if algorithm == "complex" or dimension is None or dimension < network.input_dimension:
             raise InputError(f"{source.net}: {found}; for the cells of top dimension alone use --algorithm splitting")
         algorithm = "splitting"
-    if algorithm == "auto" and dimension == network.input_dimension and _is_vast(network, limits):
-        algorithm = "splitting"
+    if algorithm == "auto" and dimension == network.input_dimension:
+        algorithm = _expected(network, limits)
     request = Request(network, limits, listing, dimension, budget, source.rounded_to, certificate, processes)
+    if algorithm == "skeleton":
+        algorithm = _skeleton(request, answer)
     if algorithm == "splitting":
         _splitting(request, answer)
-    else:
+    elif algorithm != "skeleton":
         _whole_complex(request, answer)
     if request.limit is None:
         return exits.ANSWERED
@@ -121,12 +129,13 @@ def command(
     return exits.BUDGET
 
 
-def _is_vast(network: Network, box: Box | None) -> bool:
-    """Whether top cells are better listed as the splitting tree finds them than after the whole complex."""
+def _expected(network: Network, box: Box | None) -> str:
+    """What lists the top cells soonest: the skeleton knows no box."""
     from exactfd.geometry.homogeneous import homogenise
     from exactfd.geometry.top import expected_engine
 
-    return expected_engine(homogenise(network, quotient=box is None)) == "splitting"
+    engine = expected_engine(homogenise(network, quotient=box is None))
+    return engine if box is None or engine == "splitting" else "complex"
 
 
 def too_large(network: Network, box: Box | None) -> str | None:
@@ -157,8 +166,8 @@ def _check_dimension(dimension: int | None, top: int, algorithm: str) -> None:
         return
     if dimension > top:
         raise InputError(f"--dimension: the network has {top} inputs, found {dimension}")
-    if algorithm == "splitting" and dimension != top:
-        raise InputError(f"--dimension: --algorithm splitting finds cells of dimension {top} only, found {dimension}")
+    if algorithm in ("skeleton", "splitting") and dimension != top:
+        raise InputError(f"--dimension: --algorithm {algorithm} finds cells of dimension {top} only, found {dimension}")
 
 
 @contextlib.contextmanager
@@ -175,6 +184,7 @@ def _whole_complex(request: Request, answer: Answer) -> None:
     from exactfd.geometry.complex import canonical_complex
 
     complex_: CanonicalComplex | None = None
+    cells: Iterator[dict[str, Any]] = iter(())
     try:
         with reporting(quiet=answer.quiet) as progress:
             complex_ = canonical_complex(
@@ -185,23 +195,30 @@ def _whole_complex(request: Request, answer: Answer) -> None:
                 processes=request.processes,
             )
             found = {**complex_.to_dict(), **_certified(request, complex_)}
+            total = sum(complex_.f_vector) if request.dimension is None else complex_.f_vector[request.dimension]
+            cells = _listed(request, (cell.to_dict() for cell in complex_.cells(request.dimension)), total)
     except BudgetExceeded as error:
         request.limit = str(error)
         # cutting by further neurons only adds cells: the counts so far are lower bounds
         found = {**dict.fromkeys(_COUNTS), "complete": False, "f_vector_at_least": list(error.partial or ())}
+    _write(request, answer, "complex", found, cells)
+
+
+def _write(
+    request: Request, answer: Answer, algorithm: str, found: dict[str, Any], cells: Iterator[dict[str, Any]]
+) -> None:
+    """Counts, and then the cells if they were asked for."""
     with _writing(request, answer) as stream:
         if answer.json:
             with JsonDocument(stream) as document:
-                document.items({**request.head("complex"), **found})
-                if request.listing and complex_ is not None:
-                    document.stream("cells", _listed(request, complex_))
-                elif request.listing:
-                    document.stream("cells", ())
-                document.items(_tail(request, complex_ is not None))
+                document.items({**request.head(algorithm), **found})
+                if request.listing:
+                    document.stream("cells", cells)
+                document.items(_tail(request))
             return
         stream.writelines(f"{line}\n" for line in [*_summary(request, found), *certificate_line(found)])
-        if request.listing and complex_ is not None:
-            stream.writelines(_text(request, cell) for cell in _listed(request, complex_))
+        if request.listing:
+            stream.writelines(_text(request, cell) for cell in cells)
 
 
 _COUNTS = (
@@ -216,15 +233,14 @@ _COUNTS = (
 )
 
 
-def _listed(request: Request, complex_: CanonicalComplex) -> Iterator[dict[str, Any]]:
+def _listed(request: Request, cells: Iterator[dict[str, Any]], total: int) -> Iterator[dict[str, Any]]:
     """Cells one by one, until the budget runs out."""
-    total = sum(complex_.f_vector) if request.dimension is None else complex_.f_vector[request.dimension]
-    for cell in complex_.cells(request.dimension):
-        if request.listed % _STRIDE == 0 and _out_of_budget(request):
+    for number, cell in enumerate(cells):
+        if number % _STRIDE == 0 and _out_of_budget(request):
             return
         request.listed += 1
         request.progress("list", request.listed, total)
-        yield cell.to_dict()
+        yield cell
 
 
 def _out_of_budget(request: Request) -> bool:
@@ -236,15 +252,52 @@ def _out_of_budget(request: Request) -> bool:
     return False
 
 
-def _tail(request: Request, enumerated: bool) -> dict[str, Any]:
+def _tail(request: Request) -> dict[str, Any]:
     """Keys that are known at the end only."""
     tail: dict[str, Any] = {"limit": request.limit}
     if request.listing:
-        tail = {"listed_cells": request.listed, "list_complete": enumerated and request.limit is None, **tail}
+        tail = {"listed_cells": request.listed, "list_complete": request.limit is None, **tail}
     return tail
 
 
 # --------------------------------------------------------------------------- top cells alone
+
+
+def _skeleton(request: Request, answer: Answer) -> str:
+    """Answer from vertices and edges; returns which algorithm has answered, or has to where a vertex is not simple."""
+    from exactfd.geometry.homogeneous import homogenise
+    from exactfd.geometry.labels import smooth_mask
+    from exactfd.geometry.skeleton import NotSimple
+    from exactfd.geometry.top import engine_after_skeleton, skeleton_cells
+
+    homogeneous = homogenise(request.network)
+    found: dict[str, Any] = {**dict.fromkeys(_COUNTS), "complete": False}
+    cells: Iterator[dict[str, Any]] = iter(())
+    try:
+        with reporting(quiet=answer.quiet) as progress:
+            top = skeleton_cells(request.network, homogeneous, request.budget, progress, points=True)
+            certified = _certified(request, None)
+    except NotSimple:
+        return engine_after_skeleton(homogeneous)
+    except BudgetExceeded as error:
+        request.limit, top, certified = str(error), error.partial, {}
+    if top is not None and top.bounded is not None:
+        found["top_cells"], found["complete"] = len(top), top.complete
+        found["smooth_top_cells"] = int(smooth_mask(top.labels, request.network.relu_widths).sum())
+        found["bounded_top_cells"] = int(top.bounded.sum())
+        rows = zip(top.labels.tolist(), top.bounded.tolist(), top.points or (), strict=True)
+        cells = _listed(request, (_entry(request, *row) for row in rows), len(top))
+    _write(request, answer, "skeleton", {**found, **certified}, cells)
+    return "skeleton"
+
+
+def _entry(request: Request, labels: Sequence[int], bounded: bool | None, point: Point) -> dict[str, Any]:
+    return {
+        "labels": list(labels),
+        "dimension": request.network.input_dimension,
+        "bounded": bounded,
+        "point": [format_rational(x) for x in point],
+    }
 
 
 def _splitting(request: Request, answer: Answer) -> None:
@@ -259,7 +312,7 @@ def _splitting(request: Request, answer: Answer) -> None:
                 document.items({**request.head("splitting"), **nothing})
                 if request.listing:
                     document.stream("cells", _walk(request))
-                document.items({**request.tally, **_certified(request, None), **_tail(request, True)})
+                document.items({**request.tally, **_certified(request, None), **_tail(request)})
             return
         if request.listing:  # the counts come last: no list is held in memory
             stream.writelines(_text(request, cell) for cell in _walk(request))
@@ -272,7 +325,7 @@ def _walk(request: Request) -> Iterator[dict[str, Any]]:
     from exactfd.geometry.labels import is_smooth_tuple
     from exactfd.geometry.splitting import iterate_cells
 
-    widths, top = request.network.relu_widths, request.network.input_dimension
+    widths = request.network.relu_widths
     found = smooth = 0
     try:
         for labels, point in iterate_cells(
@@ -285,13 +338,7 @@ def _walk(request: Request) -> Iterator[dict[str, Any]]:
             found += 1
             smooth += is_smooth_tuple(labels, widths)
             request.listed += request.listing
-            entry = {
-                "labels": list(labels),
-                "dimension": top,
-                "bounded": None,
-                "point": [format_rational(x) for x in point],
-            }
-            yield entry
+            yield _entry(request, labels, None, point)
     except BudgetExceeded as error:
         request.limit = str(error)
     request.tally = {"top_cells": found, "smooth_top_cells": smooth, "complete": request.limit is None}
@@ -354,7 +401,7 @@ def _summary(request: Request, found: dict[str, Any]) -> list[str]:
         parts.append(f"{found['bounded_top_cells']} bounded")
     rows.append(("top cells", f"{at_least}{found['top_cells']} ({', '.join(parts)})"))
     if found["f_vector"] is None:
-        return [*aligned(rows), f"(the splitting tree finds cells of dimension {top} only: no f-vector)"]
+        return [*aligned(rows), f"(cells of dimension {top} only: no f-vector)"]
     rows += [
         ("Euler characteristic", str(found["euler_characteristic"])),
         ("generic", yes_no(found["generic"])),

@@ -379,21 +379,24 @@ class CanonicalComplex:
         """A rational point in the relative interior of a cell (see :meth:`Cell.interior_point`)."""
         return self.interior_points(dimension)[index]
 
-    def interior_points(self, dimension: int) -> PointList:
-        """Rational points in the relative interiors of the cells of one dimension: exact, with short dyadic coordinates
-        where a cell has room for them.
+    def interior_points(self, dimension: int, cells: Any = None) -> PointList:
+        """Rational points in the relative interiors of the cells of one dimension, or of some (an array of their
+        numbers): exact, with short dyadic coordinates where a cell has room for them.
 
         A sequence; its points are found, some thousands at a time, when somebody asks for them.
         """
         k = self._level(dimension)
         if k is None:
             raise InputError(f"there is no cell of dimension {dimension}")
-        if k not in self._points:
-            self._points[k] = PointList(len(self._inner[k]), partial(self._points_inside, k))
+        if cells is not None:
+            inner = self._inner[k][np.asarray(cells, dtype=np.intp)]
+            return PointList(len(inner), partial(self._points_inside, k, inner))
+        if k not in self._points:  # kept, for :meth:`interior_point`
+            self._points[k] = PointList(len(self._inner[k]), partial(self._points_inside, k, self._inner[k]))
         return self._points[k]
 
-    def _points_inside(self, k: int, start: int, stop: int) -> Block:
-        cells = self._inner[k][start:stop]
+    def _points_inside(self, k: int, inner: Indices, start: int, stop: int) -> Block:
+        cells = inner[start:stop]
         labels = self._history.labels(k, cells)[:, self._walls :] if k == self._homogeneous.rank else None
         return self._inside.block(self._simplices.rows(k, cells), labels)
 

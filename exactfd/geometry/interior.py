@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any, overload
 
@@ -66,6 +66,13 @@ class InteriorPoints:
         return tuple(rationals.to_fraction(entry) for entry in self._homogeneous.point(total))
 
     # ------------------------------------------------------------------ short
+
+    def of(self, simplices: IntArray, labels: SignArray) -> PointList:
+        """Points inside cells of full dimension with these labels, one row for each."""
+        return PointList(len(labels), partial(self._some, simplices, labels))
+
+    def _some(self, simplices: IntArray, labels: SignArray, start: int, stop: int) -> Block:
+        return self.block(simplices[start:stop], labels[start:stop])
 
     def block(self, simplices: IntArray, labels: SignArray | None) -> Block:
         """Points inside some cells: short ones where they have full dimension, and these ``labels``."""
@@ -163,6 +170,10 @@ class PointList(Sequence[Point]):
     def __init__(self, count: int, block: Callable[[int, int], Block]) -> None:
         self._count, self._block = count, block
         self._blocks: dict[int, Block] = {}  # the last ones
+
+    def first(self, count: int | None) -> PointList:
+        """The first ones alone."""
+        return PointList(len(range(self._count)[:count]), self._block)
 
     def __len__(self) -> int:
         return self._count

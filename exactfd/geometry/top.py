@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import comb
 from typing import Any, Literal
 
@@ -10,9 +11,11 @@ import numpy as np
 
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import BudgetExceeded, InputError
-from exactfd.geometry.bits import SignArray
+from exactfd.geometry.bits import BoolArray, SignArray
 from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.homogeneous import HomogeneousNetwork, homogenise
+from exactfd.geometry.interior import InteriorPoints, Point
+from exactfd.geometry.signs import IntArray
 from exactfd.geometry.skeleton import NotSimple, Skeleton
 from exactfd.geometry.splitting import split_cells
 from exactfd.geometry.workers import is_worth, top_labels
@@ -47,12 +50,18 @@ class TopLabels:
         Whether these are all cells.
     simple
         Whether every vertex is simple, if the skeleton was tried.
+    bounded
+        Which cells are bounded, if points were asked for; None also where the splitting tree ran, which does not tell.
+    points
+        A rational point inside each cell, if they were asked for: a sequence that finds them when it is read.
     """
 
     labels: SignArray
     algorithm: Engine
     complete: bool = True
     simple: bool | None = None
+    bounded: BoolArray | None = None
+    points: Sequence[Point] | None = None
 
     def __len__(self) -> int:
         """Number of cells."""
@@ -81,6 +90,7 @@ def top_cells(
     budget: Budget | None = None,
     progress: Progress = silent,
     processes: int = 1,
+    points: bool = False,
 ) -> TopLabels:
     """All ``n_0``-dimensional cells of the canonical polyhedral complex, for every parameter.
 
@@ -96,6 +106,8 @@ def top_cells(
         How many may share the work, with the same cells in the same order: the whole complex is subdivided in parts,
         of which the top cells alone are put together, and the splitting tree is walked branch by branch. Vertices and
         edges are found by one. See :func:`exactfd.canonical_complex` and :func:`exactfd.split_cells`.
+    points
+        Whether to tell which cells are bounded, and a rational point inside each.
 
     Raises
     ------
@@ -115,6 +127,8 @@ def top_cells(
     >>> found = top_cells(net)
     >>> len(found), found.algorithm, top_cells(net, algorithm="skeleton").algorithm
     (7, 'complex', 'skeleton')
+    >>> top_cells(net, points=True).points[0]
+    (Fraction(-1, 1), Fraction(-1, 1))
     """
     if algorithm not in ("auto", "complex", "skeleton", "splitting"):
         raise InputError(f"algorithm: expected auto, complex, skeleton or splitting, found {algorithm!r}")
@@ -125,24 +139,29 @@ def top_cells(
     engine: Engine = expected_engine(homogeneous) if algorithm == "auto" else algorithm
     if engine == "skeleton":
         try:
-            return _by_skeleton(homogeneous, limits, progress)
+            return skeleton_cells(network, homogeneous, limits, progress, points=points)
         except NotSimple:
             simple = False
-        engine = "complex" if homogeneous.rank <= _FALLBACK else "splitting"
-    if engine == "complex" and limits.max_cells is None and is_worth(homogeneous, processes):
+        engine = engine_after_skeleton(homogeneous)
+    if engine == "complex" and not points and limits.max_cells is None and is_worth(homogeneous, processes):
         labels = top_labels(homogeneous, limits, progress, processes)
-        return TopLabels(_sorted(labels), "complex", simple=simple)
+        return TopLabels(labels[_order(labels)], "complex", simple=simple)
     if engine == "complex":
-        labels = canonical_complex(network, budget=limits, progress=progress, processes=processes).labels(
-            network.input_dimension
-        )
-        return TopLabels(_sorted(labels), "complex", simple=simple)
+        whole = canonical_complex(network, budget=limits, progress=progress, processes=processes)
+        labels = whole.labels(network.input_dimension)
+        order = _order(labels)
+        found = TopLabels(labels[order], "complex", simple=simple)
+        if not points:
+            return found
+        top = network.input_dimension
+        return replace(found, bounded=whole.bounded(top)[order], points=whole.interior_points(top, order))
     try:
-        found = split_cells(network, budget=limits, progress=progress, processes=processes)
-        return TopLabels(found.labels, "splitting", simple=simple)
+        cells = split_cells(network, budget=limits, progress=progress, processes=processes)
     except BudgetExceeded as error:
-        error.partial = TopLabels(error.partial.labels, "splitting", complete=False, simple=simple)
+        partial = error.partial
+        error.partial = TopLabels(partial.labels, "splitting", False, simple, points=partial.points if points else None)
         raise
+    return TopLabels(cells.labels, "splitting", simple=simple, points=cells.points if points else None)
 
 
 def expected_engine(network: HomogeneousNetwork) -> Engine:
@@ -159,6 +178,11 @@ def expected_engine(network: HomogeneousNetwork) -> Engine:
     return "complex" if rank <= _FALLBACK - 1 else "splitting"
 
 
+def engine_after_skeleton(network: HomogeneousNetwork) -> Engine:
+    """The engine to go on with where a vertex is not simple."""
+    return "complex" if network.rank <= _FALLBACK else "splitting"
+
+
 def is_small(network: HomogeneousNetwork) -> bool:
     """Whether the whole complex is expected to fit easily: in the plane and in space as far as its top cells do, above
     that by a guess at the number of its cells.
@@ -166,21 +190,31 @@ def is_small(network: HomogeneousNetwork) -> bool:
     return network.rank <= _WHOLE or comb(sum(network.widths), network.rank) << network.rank <= _SMALL
 
 
-def _by_skeleton(network: HomogeneousNetwork, limits: Budget, progress: Progress) -> TopLabels:
-    skeleton = Skeleton(network, limits)
+def skeleton_cells(
+    network: Network, homogeneous: HomogeneousNetwork, limits: Budget, progress: Progress, *, points: bool
+) -> TopLabels:
+    """As :func:`top_cells`, by vertices and edges alone. Raises ``NotSimple``."""
+    skeleton = Skeleton(homogeneous, limits)
     skeleton.run(progress)
-    labels = skeleton.top_labels()
+    if points:
+        labels, corners, bounded = skeleton.top_simplices()
+        inside = InteriorPoints(network, homogeneous, skeleton.generators).of(corners, labels)
+        found = TopLabels(labels, "skeleton", simple=True, bounded=bounded, points=inside)
+    else:
+        found = TopLabels(skeleton.top_labels(), "skeleton", simple=True)
     try:
-        limits.check(cells=len(labels))
+        limits.check(cells=len(found))
     except BudgetExceeded as error:
-        error.partial = TopLabels(labels[: limits.max_cells], "skeleton", complete=False, simple=True)
+        most = limits.max_cells
+        part = replace(found, labels=found.labels[:most], complete=False)
+        error.partial = replace(part, bounded=bounded[:most], points=inside.first(most)) if points else part
         raise
-    return TopLabels(labels, "skeleton", simple=True)
+    return found
 
 
-def _sorted(labels: SignArray) -> SignArray:
-    """The rows in lexicographic order."""
+def _order(labels: SignArray) -> IntArray:
+    """Numbers of the rows in lexicographic order."""
     if not labels.shape[1]:
-        return labels
+        return np.arange(len(labels))
     rows = np.ascontiguousarray(labels + np.int8(1)).view(np.dtype((np.void, labels.shape[1])))[:, 0]
-    return labels[np.argsort(rows)]
+    return np.argsort(rows)
