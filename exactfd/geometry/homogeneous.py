@@ -98,10 +98,18 @@ class HomogeneousNetwork:
 
     def point(self, coordinates: Sequence[fmpz]) -> list[fmpq]:
         """The representative in ``R^{n_0}`` of integer homogeneous coordinates (a direction when ``t = 0``)."""
+        *column, below = self.lifted(coordinates)
+        return [fmpq(entry, below or 1) for entry in column]
+
+    def lifted(self, coordinates: Sequence[fmpz]) -> list[fmpz]:
+        """The same as integers ``(x, t)`` without a common factor."""
         numerators, denominator = self._integer_lift
         column: list[fmpz] = (numerators * fmpz_mat(len(coordinates), 1, coordinates)).entries()
-        below = denominator * (coordinates[-1] or fmpz(1))
-        return [fmpq(entry, below) for entry in column]
+        column.append(denominator * coordinates[-1])
+        content = fmpz(0)
+        for entry in column:
+            content = content.gcd(entry)
+        return [entry // content for entry in column]
 
     @cached_property
     def _integer_lift(self) -> Fractions:

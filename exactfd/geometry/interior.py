@@ -22,7 +22,7 @@ from itertools import pairwise
 from typing import Any, overload
 
 import numpy as np
-from flint import fmpz
+from flint import fmpq, fmpz
 
 from exactfd import rationals
 from exactfd.geometry.bits import BoolArray, SignArray
@@ -39,6 +39,7 @@ Point = tuple[Fraction, ...]
 _PLACES = (0, 1, 2, 4, 8, 16, 32, None)  # binary places that are tried; at last, those of the float
 _BATCH = 4096  # cells of which points are found together
 _BLOCKS = 16  # so many times as many are kept
+_CORNERS = 1 << 16  # exact ones that are kept
 _NUDGE = 2.0**-20  # halves are rounded up, those too of which rounding errors have taken a little
 
 
@@ -49,6 +50,7 @@ class InteriorPoints:
         self, network: Network, homogeneous: HomogeneousNetwork, generators: GeneratorTable, box: Box | None = None
     ) -> None:
         self._network, self._homogeneous, self._generators = network, homogeneous, generators
+        self._corners: dict[int, list[fmpz]] = {}
         self._walls: list[FloatArray] = []
         for side in box or ():
             self._walls.append(np.array([rationals.nearest_float(rationals.to_fmpq(entry)) for entry in side]))
@@ -57,13 +59,22 @@ class InteriorPoints:
 
     def exact(self, simplex: Sequence[int]) -> Point:
         """A point in the relative interior of the simplex; one corner at least is a vertex."""
-        rows = self._generators.coordinates(simplex)
+        rows = [self._corner(generator) for generator in simplex]
         sizes = [(row[-1] if row[-1] else max(map(abs, row))).bit_length() for row in rows]
         most = max(sizes)  # so a direction is followed by about one unit
         total = [fmpz(0)] * len(rows[0])
         for row, size in zip(rows, sizes, strict=True):
             total = [entry + (other << (most - size)) for entry, other in zip(total, row, strict=True)]
-        return tuple(rationals.to_fraction(entry) for entry in self._homogeneous.point(total))
+        return tuple(rationals.to_fraction(fmpq(entry, total[-1])) for entry in total[:-1])
+
+    def _corner(self, generator: int) -> list[fmpz]:
+        known = self._corners.get(generator)  # one is a corner of many cells
+        if known is None:
+            known = self._homogeneous.lifted(self._generators.coordinates([generator])[0])
+            if len(self._corners) >= _CORNERS:
+                self._corners.clear()
+            self._corners[generator] = known
+        return known
 
     # ------------------------------------------------------------------ short
 

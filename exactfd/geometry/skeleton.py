@@ -257,7 +257,7 @@ class Skeleton:
 
     def top_simplices(self) -> tuple[SignArray, Indices, BoolArray]:
         """The tuples; for each cell a vertex and the other ends of the edges that leave it there, which span a simplex;
-        and which cells are bounded, modulo the lineality.
+        and which cells are bounded.
         """
         keys, free = self._vertex_keys()
         cells = self._top_keys(keys, free)
@@ -265,6 +265,7 @@ class Skeleton:
         vertices = np.flatnonzero(self.generators.finite[: self.generators.count]).astype(np.int32)
         far = self.ends[self.leaving[vertices]].sum(axis=2, dtype=np.int32) - vertices[:, None]
         owner, bounded = _owners(keys, free, cells, ~self.generators.finite[far], self.budget)
+        bounded &= not self.network.lineality
         zeros = self.zeros[vertices[owner]]
         codes = 2 * np.arange(self.rank) + (np.take_along_axis(labels, zeros, axis=1) < 0)
         corners = np.concatenate([vertices[owner, None], np.take_along_axis(far[owner], codes, axis=1)], axis=1)

@@ -198,6 +198,7 @@ def skeleton_cells(
     skeleton.run(progress)
     if points:
         labels, corners, bounded = skeleton.top_simplices()
+        skeleton.generators.close()
         inside = InteriorPoints(network, homogeneous, skeleton.generators).of(corners, labels)
         found = TopLabels(labels, "skeleton", simple=True, bounded=bounded, points=inside)
     else:

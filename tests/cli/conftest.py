@@ -73,10 +73,10 @@ def examples() -> Path:
 def random_network(tmp_path: Path) -> Callable[..., Path]:
     """A file with random integer parameters of a given architecture."""
 
-    def make(*sizes: int, seed: int = 0) -> Path:
+    def make(*sizes: int, seed: int = 0, bias: int = 99) -> Path:
         rng = random.Random(seed)
         layers = [
-            ([[rng.randint(-99, 99) for _ in range(m)] for _ in range(n)], [rng.randint(-99, 99) for _ in range(n)])
+            ([[rng.randint(-99, 99) for _ in range(m)] for _ in range(n)], [rng.randint(-bias, bias) for _ in range(n)])
             for m, n in pairwise(sizes)
         ]
         path = tmp_path / f"random_{'-'.join(map(str, sizes))}_{seed}.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -277,6 +278,54 @@ def test_top_cells_of_a_vast_complex_are_listed_at_once(answer, run, random_netw
         assert at_least > 5
     small = random_network(2, 4, 1)
     assert answer("cells", small, "--list", "--dimension", 2)["algorithm"] == "complex"
+
+
+def test_the_skeleton_lists_what_the_complex_does(answer, run, random_network):
+    path = random_network(4, 6, 5, 1)
+    network = exactfd.load(path)
+    by_complex = answer("cells", path, "--list", "--dimension", 4, "--algorithm", "complex")
+    found = answer("cells", path, "--list", "--dimension", 4)
+    assert (found["algorithm"], found["f_vector"], found["complete"], found["list_complete"]) == (
+        "skeleton",
+        None,
+        True,
+        True,
+    )
+    for key in ("top_cells", "smooth_top_cells", "bounded_top_cells", "listed_cells"):
+        assert found[key] == by_complex[key]
+    expected = {tuple(cell["labels"]): cell["bounded"] for cell in by_complex["cells"]}
+    assert {tuple(cell["labels"]): cell["bounded"] for cell in found["cells"]} == expected
+    for cell in found["cells"]:
+        assert list(network.ternary_tuple(cell["point"])) == cell["labels"]
+        assert cell["dimension"] == 4
+    counted = run("cells", path, "--algorithm", "skeleton").stdout
+    assert (
+        f"{found['top_cells']} ({found['top_cells']} parametrically smooth, {found['bounded_top_cells']} bou" in counted
+    )
+
+
+def test_where_the_skeleton_cannot_another_algorithm_answers(answer, examples, random_network):
+    path = examples / "diamond.json"  # four lines through a point, two by two the same
+    found = answer("cells", path, "--list", "--algorithm", "skeleton")
+    assert (found["algorithm"], found["top_cells"]) == ("complex", 4)
+    seven = random_network(7, 7, 1, bias=0)  # seven hyperplanes through the origin: simple
+    assert answer("cells", seven, "--algorithm", "skeleton")["algorithm"] == "skeleton"
+    eight = random_network(7, 8, 1, bias=0)
+    found = answer("cells", eight, "--algorithm", "skeleton")
+    assert (found["algorithm"], found["top_cells"]) == ("splitting", 2 * sum(math.comb(7, k) for k in range(7)))
+
+
+def test_limits_of_the_skeleton(answer, run, random_network):
+    path = random_network(4, 6, 5, 1)
+    found = answer("cells", path, "--list", "--algorithm", "skeleton", "--max-cells", 9, code=4)
+    assert len(found["cells"]) == found["listed_cells"] == found["top_cells"] == 9
+    assert found["complete"] is found["list_complete"] is False
+    result = run("cells", path, "--algorithm", "skeleton", "--time-limit", "0.000001")
+    assert (result.exit_code, "the budget ran out" in result.stdout) == (4, True)
+    assert answer("cells", path, "--list", "--algorithm", "skeleton", "--time-limit", "0.000001", code=4)["cells"] == []
+    assert run("cells", path, "--algorithm", "skeleton", "--box", "-1", "1").exit_code == 2
+    result = run("cells", path, "--list", "--dimension", "3", "--algorithm", "skeleton")
+    assert "finds cells of dimension 4 only" in result.stderr
 
 
 def test_the_list_stops_in_time_and_says_so(answer, examples, monkeypatch):
