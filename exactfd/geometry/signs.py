@@ -106,7 +106,7 @@ class GeneratorTable:
             if self._axes is None:
                 self._refresh(everyone)
             else:
-                self._represent(everyone, *self._on_axes(self._axes))
+                self._represent(everyone, *self._on_axes(*self._axes))
         else:
             self._propagate(active)
         self.never_zero = np.bitwise_and.reduce((self.positive | self.negative)[:, : self.count], axis=1)
@@ -458,14 +458,15 @@ class GeneratorTable:
         errors[tiny] = TINY + FLOOR
         self._values[wanted], self._errors[wanted] = values, errors
 
-    def _on_axes(self, places: list[tuple[int, int]]) -> tuple[FloatArray, Exponents]:
+    def _on_axes(self, axes: IntArray, sides: FloatArray) -> tuple[FloatArray, Exponents]:
         """Pre-activations in the first layer, and ``t``, on half axes: there they are weights."""
         weights, powers = self.network.rounded_layers[0]
-        axes, signs = map(list, zip(*places, strict=True))
-        mantissas, exponents = np.zeros((2, len(axes), len(weights) + 1))
-        mantissas[:, :-1], exponents[:, :-1] = weights.T[axes] * np.array(signs, dtype=float)[:, None], powers.T[axes]
-        mantissas[:, -1] = [1.0 if axis + 1 == weights.shape[1] else 0.0 for axis in axes]
-        return mantissas, exponents.astype(np.int64) - self.network.exponents[0]
+        mantissas = np.empty((len(axes), len(weights) + 1))
+        exponents = np.empty(mantissas.shape, dtype=np.int64)
+        np.multiply(weights.T.take(axes, axis=0), sides[:, None], out=mantissas[:, :-1])
+        np.subtract(powers.T.take(axes, axis=0), self.network.exponents[0][:-1], out=exponents[:, :-1])
+        mantissas[:, -1], exponents[:, -1] = axes + 1 == weights.shape[1], 0
+        return mantissas, exponents
 
     def _exact_values(self, wanted: list[int]) -> tuple[FloatArray, Exponents]:
         """Pre-activations of some generators and ``t``, rounded from exact integers to mantissas and exponents (see
@@ -479,15 +480,13 @@ class GeneratorTable:
         return mantissas, exponents - self.network.exponents[self._layer]
 
 
-def _half_axes(points: Sequence[Sequence[int]]) -> list[tuple[int, int]] | None:
+def _half_axes(points: Sequence[Sequence[int]]) -> tuple[IntArray, FloatArray] | None:
     """The axis on which each point lies, and on which side, if all are unit vectors or the opposite of one."""
-    result = []
-    for row in points:
-        places = [(j, entry) for j, entry in enumerate(row) if entry]
-        if len(places) != 1 or abs(places[0][1]) != 1:
-            return None
-        result += places
-    return result
+    places = [(j, entry) for row in points for j, entry in enumerate(row) if entry]
+    if len(places) != len(points) or any(abs(entry) != 1 for _, entry in places) or not all(map(any, points)):
+        return None
+    axes, sides = zip(*places, strict=True)
+    return np.array(axes), np.array(sides, dtype=np.float64)
 
 
 class _Inherited(dict[int, list[fmpz]]):

@@ -23,7 +23,7 @@ _NO_FLAGS: Flags = np.zeros(0, dtype=np.uint8)
 
 _CHUNK = 1 << 22  # entries of a temporary array in passes over all cells
 _LOOPS = "exactfd.geometry.tables_loops"
-_LEAST = 1024  # room for cells at the beginning; facets get eight times as much
+_LEAST = 2048  # room for cells at the beginning; facets get eight times as much
 
 
 class CellTable:
