@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
-_BATCH = 4096  # cells whose labels are unpacked together
+_BATCH = 4096  # cells whose labels are unpacked together to be listed
+_ENTRIES = 1 << 22  # labels unpacked together to be counted
 
 
 def canonical_complex(
@@ -208,7 +209,8 @@ class CanonicalComplex:
     @cached_property
     def smooth_top_cells(self) -> int:
         """Number of ``n_0``-dimensional cells whose points are parametrically smooth."""
-        return int(smooth_mask(self.labels(self.dimension), self.network.relu_widths).sum())
+        widths = self.network.relu_widths
+        return sum(int(smooth_mask(labels, widths).sum()) for labels, _ in self._label_blocks(self.dimension))
 
     @property
     def euler_characteristic(self) -> int:
@@ -232,11 +234,10 @@ class CanonicalComplex:
         In a box: over the cells that meet the open box.
         """
         for k in range(self._lineality, self.dimension + 1):
-            labels = self.labels(k)
-            if self.box is not None:
-                labels = labels[~self.walls(k).any(axis=1)]
-            if ((labels == 0).sum(axis=1) != self.dimension - k).any():
-                return False
+            for labels, walls in self._label_blocks(k):
+                inside = labels if self.box is None else labels[~walls.any(axis=1)]
+                if (np.count_nonzero(inside, axis=1) != self._neurons - self.dimension + k).any():
+                    return False
         return True
 
     # ------------------------------------------------------------------ cells as arrays
@@ -247,6 +248,17 @@ class CanonicalComplex:
         if k is None:
             return np.zeros((0, self._neurons), dtype=np.int8)
         return self._history.labels(k, self._inner[k])[:, self._walls :]
+
+    def _label_blocks(self, dimension: int) -> Iterator[tuple[SignArray, SignArray]]:
+        """Ternary tuples and wall labels of the cells of one dimension, some at a time: all of them take more memory
+        than the complex.
+        """
+        k = self._level(dimension)
+        cells = self._inner[k] if k is not None else ()
+        step = max(1, _ENTRIES // max(self._neurons, 1))
+        for first in range(0, len(cells), step):
+            rows = self._history.labels(dimension - self._lineality, cells[first : first + step])
+            yield rows[:, self._walls :], rows[:, : self._walls]
 
     def walls(self, dimension: int) -> SignArray:
         """Wall labels, shape ``f_k x n_0`` (``f_k x 0`` without a box)."""

@@ -255,7 +255,7 @@ class GeneratorTable:
         new, words = slice(first, self.count), slice(neuron // bits.WORD, None)
         self.positive[words, new], self.negative[words, new] = positive, negative
         if undecided is not None and len(undecided):
-            self._refresh(first + undecided)
+            self._settle(first + undecided, neuron)
             positive, negative = self.positive[words, new], self.negative[words, new]
         self.never_zero[words] &= np.bitwise_and.reduce(positive | negative, axis=1)
 
@@ -279,9 +279,10 @@ class GeneratorTable:
         self._made.append((self.count, self._layer, neuron))
         self.count += added
         if len(undecided):
-            self._refresh(undecided)
-            known = self.positive[:, undecided] | self.negative[:, undecided]
-            self.never_zero &= np.bitwise_and.reduce(known, axis=1)
+            self._settle(undecided, neuron)
+            words = slice(neuron // bits.WORD, None)
+            known = self.positive[words, undecided] | self.negative[words, undecided]
+            self.never_zero[words] &= np.bitwise_and.reduce(known, axis=1)
 
     def _interpolate(self, u: IntArray, v: IntArray, neuron: int, new: slice, kept: int) -> None:
         """Float values and error bounds at the zero of ``neuron`` on the edges ``uv``, of the columns from ``kept`` on;
@@ -431,6 +432,28 @@ class GeneratorTable:
             self._inputs[layer][generator] = known
         return known
 
+    def _settle(self, generators: IntArray, neuron: int) -> None:
+        """Exact signs of zeros of ``neuron`` that have just been entered."""
+        if self._has_numbers:
+            self._refresh(generators)
+            return
+        word, layer = neuron // bits.WORD, self._layer
+        self.exact_evaluations += len(generators)
+        for v in generators.tolist():
+            u, w = self._parents[v].tolist()
+            self._resolve([u, w])
+            at_u, at_w = (abs(self._value(end, layer, neuron)) for end in (u, w))
+            above, below = ((signs[word:, u] | signs[word:, w]) for signs in (self.positive, self.negative))
+            crossing = above & below & ~(self.positive[word:, v] | self.negative[word:, v])
+            crossing[0] &= ~bits.bit_of(neuron)[1]
+            for open_ in np.flatnonzero(bits.unpack(crossing[:, None], self._width - word * bits.WORD)[0]).tolist():
+                other = word * bits.WORD + open_
+                # neurons are linear on the edge, and v is at_w * u + at_u * w
+                value = at_w * self._value(u, layer, other) + at_u * self._value(w, layer, other)
+                place, bit = bits.bit_of(other)
+                if value != 0:
+                    (self.positive if value > 0 else self.negative)[place, v] |= bit
+
     def _refresh(self, generators: IntArray) -> None:
         """Exact signs of some generators; their floats become the exact values, rounded (a new positive multiple)."""
         if len(generators):
@@ -475,9 +498,10 @@ class GeneratorTable:
         self._resolve(wanted)
         self.exact_evaluations += len(wanted)
         inputs = [self._layer_inputs(v, self._layer) for v in wanted]
-        product: list[list[fmpz]] = (fmpz_mat(inputs) * self.network.layers[self._layer].transpose()).tolist()
-        mantissas, exponents = rounded([[*z, row[-1]] for z, row in zip(product, inputs, strict=True)])
-        return mantissas, exponents - self.network.exponents[self._layer]
+        # rows of the layer by columns of inputs: FLINT goes along both, and copies nothing long
+        product = self.network.layers[self._layer] * fmpz_mat(inputs).transpose()
+        mantissas, exponents = rounded([*product.tolist(), [row[-1] for row in inputs]])
+        return np.ascontiguousarray(mantissas.T), exponents.T - self.network.exponents[self._layer]
 
 
 def _half_axes(points: Sequence[Sequence[int]]) -> tuple[IntArray, FloatArray] | None:
