@@ -20,6 +20,8 @@ COMPLEX = [
     "2x64x64x64x1",
 ]
 TOP = ["3x24x24x1", "4x12x12x1", "5x10x10x1", "6x12x12x1", "10x15x1"]
+LISTED = ["2x32x32x1", "2x64x64x64x1", "4x12x12x1", "5x10x10x1", "6x12x12x1", "10x15x1"]
+STREAMED = ["random-10x20x20x1", "random-20x40x40x1"]
 COMPARED = {"2x8x8x1", "2x32x32x1", "3x16x16x1"}  # PPL takes minutes on the others
 CERTIFIED = ["iris_4-6-6-3", "2x16x16x1", "3x8x8x1"]
 EXPLAINED = ["2x8x8x1", "iris_4-6-6-3", "2x16x16x1"]
@@ -28,7 +30,7 @@ DIMENSION = ["iris_4-5-3", "iris_4-6-6-3", "2x8x8x1", "3x8x8x1", "2x16x16x1", "2
 
 def main() -> None:
     quick = "--quick" in sys.argv
-    runs = 1 if quick else 3
+    runs = 1 if quick else 5
     rows = []
     for name in COMPLEX[:3] if quick else COMPLEX:
         whole = median_of("complex", name, runs=runs)
@@ -38,7 +40,8 @@ def main() -> None:
             raise SystemExit(f"{name}: compiled loops count differently")
         row = [name, f"{counts['regions']}", f"{counts['cells']}"]
         row += [f"{found['seconds']:.4f}" for found in (whole, loops)]
-        row += [f"{1e6 * loops['seconds'] / counts['cells']:.2f}", f"{loops['memory'] >> 20}"]
+        row += [f"{1e6 * loops['seconds'] / counts['cells']:.2f}"]
+        row += [f"{found['memory'] >> 20}" for found in (whole, loops)]
         row += [f"{ratio_of('complex', 'float complex', name, loops=mode):.2f}" for mode in (NUMPY, COMPILED)]
         top = median_of("splitting", name, runs=1) if counts["regions"] < 14_000 else None
         if top is not None and top["counts"]["regions"] != counts["regions"]:
@@ -58,7 +61,8 @@ def main() -> None:
             "CPU s, NumPy",
             "CPU s, compiled",
             "µs per cell",
-            "MiB",
+            "MiB, NumPy",
+            "MiB, compiled",
             "exact / unchecked, NumPy",
             "exact / unchecked, compiled",
             "splitting, s",
@@ -75,11 +79,27 @@ def main() -> None:
             raise SystemExit(f"{name}: floats alone, or compiled loops, count differently")
         row = [name, f"{top['counts']['regions']}", top["counts"]["algorithm"]]
         row += [f"{found['seconds']:.3f}" for found in (top, loops)]
-        row += [f"{1e6 * loops['seconds'] / top['counts']['regions']:.2f}", f"{loops['memory'] >> 20}"]
+        row += [f"{1e6 * loops['seconds'] / top['counts']['regions']:.2f}"]
+        row += [f"{found['memory'] >> 20}" for found in (top, loops)]
         rows.append([*row, f"{unchecked['seconds']:.3f}"])
     print("Top cells on all of R^n, exact, by the engine picked; and vertices and edges with the exact checks off.\n")
-    heads = ["net", "regions", "engine", "CPU s, NumPy", "CPU s, compiled", "µs per region", "MiB"]
-    table([*heads, "skeleton, unchecked, s"], rows)
+    heads = ["net", "regions", "engine", "CPU s, NumPy", "CPU s, compiled", "µs per region"]
+    table([*heads, "MiB, NumPy", "MiB, compiled", "skeleton, unchecked, s"], rows)
+    rows = []
+    for name in LISTED[:2] if quick else LISTED:
+        found = median_of("list", name, runs=runs, loops=COMPILED)
+        counts = found["counts"]
+        row = [name, str(counts["cells"]), f"{found['seconds']:.2f}"]
+        row += [f"{1e6 * found['seconds'] / counts['cells']:.0f}", f"{counts['bytes'] / 1e6:.1f}"]
+        rows.append([*row, f"{found['memory'] >> 20}"])
+    print("`exactfd cells --list --dimension n`: every top cell with its labels and a rational point, as text.\n")
+    table(["net", "cells", "CPU s", "µs per cell", "MB written", "MiB"], rows)
+    rows = []
+    for name in STREAMED[:1] if quick else STREAMED:
+        found = median_of("stream", name, runs=1)
+        rows.append([name.removeprefix("random-"), *(str(count) for count in found["counts"].values())])
+    print("`exactfd cells --list --dimension n --time-limit 20` where all of the cells are out of reach.\n")
+    table(["net", "engine", "cells listed", "at the end"], rows)
     scaling.main(quick=quick, large="--large" in sys.argv)
     peers.main(sys.argv[sys.argv.index("--python") + 1] if "--python" in sys.argv else sys.executable, quick=quick)
     rows = []

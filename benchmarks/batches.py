@@ -24,7 +24,7 @@ from exactfd.jacobians import float_jacobian
 
 #: Architectures, with how many networks of each.
 CASES = [
-    ((5, 5, 5, 5, 1), 200),
+    ((5, 5, 5, 5, 1), 1000),
     ((8, 8, 8, 8, 1), 50),
     ((9, 9, 9, 9, 1), 50),
     ((10, 10, 10, 10, 10, 10, 1), 60),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
+import json
 import random
 import sys
+import tempfile
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -60,6 +64,35 @@ def float_top_job(net: exactfd.Network) -> dict[str, Any]:
     from benchmarks.floats import float_top
 
     return float_top(net)
+
+
+def list_job(path: str) -> dict[str, Any]:
+    """Every top cell with its labels and a rational point inside, as text, by the command line."""
+    text = _top_cells_of(path)
+    return {"cells": sum(line[:1].isdigit() for line in text.splitlines()), "bytes": len(text.encode())}
+
+
+def stream_job(path: str) -> dict[str, Any]:
+    """As many of them as 20 seconds allow, and what is said at the end."""
+    found = json.loads(_top_cells_of(path, "--time-limit", "20", "--json"))
+    return {"engine": found["algorithm"], "cells": found["listed_cells"], "limit": found["limit"]}
+
+
+def _top_cells_of(path: str, *more: str) -> str:
+    from exactfd.cli.main import commands
+
+    dimension = str(exactfd.load(path).input_dimension)
+    written = io.StringIO()
+    with contextlib.redirect_stdout(written), contextlib.suppress(SystemExit):
+        commands.main(["cells", path, "--list", "--dimension", dimension, "--quiet", *more])
+    return written.getvalue()
+
+
+def saved(net: exactfd.Network) -> str:
+    """Its file, which the system will clear away."""
+    path = Path(tempfile.mkdtemp()) / "network.json"
+    exactfd.save(net, path)
+    return str(path)
 
 
 def splitting_job(net: exactfd.Network) -> dict[str, Any]:
@@ -204,6 +237,8 @@ PREPARE: dict[str, Callable[[exactfd.Network], Any]] = {
     "equal by symmetry": shuffled,
     "equal otherwise": beyond_symmetry,
     "check": certified,
+    "list": saved,
+    "stream": saved,
 }
 JOBS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "explain": explain_job,
@@ -214,6 +249,8 @@ JOBS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "float complex": float_complex_job,
     "top": top_job,
     "float top": float_top_job,
+    "list": list_job,
+    "stream": stream_job,
     "splitting": splitting_job,
     "ppl": ppl_job,
     "dim": dim_job,

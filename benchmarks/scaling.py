@@ -22,7 +22,11 @@ FLAT = {
     "Two inputs, three hidden layers": [f"random-2x{w}x{w}x{w}x1" for w in (8, 16, 32, 64, 128, 256)],
     "Three inputs, two hidden layers": [f"random-3x{w}x{w}x1" for w in (8, 16, 32, 64, 92)],
 }
-LARGE = {"Two inputs, three hidden layers": "random-2x492x492x492x1"}  # a million regions; minutes and 7 GB
+LARGE = {  # a million regions; the last one takes minutes and 7 GB
+    "Two inputs, one hidden layer": "random-2x1400x1",
+    "Three inputs, two hidden layers": "random-3x96x96x1",
+    "Two inputs, three hidden layers": "random-2x492x492x492x1",
+}
 INPUTS = [f"random-{n}x9x9x1" for n in range(1, 7)]
 HIGH = [f"random-{n}x15x1" for n in range(4, 13, 2)]
 BITS = [f"random-3x16x16x1-{k}" for k in (8, 24, 53, 200, 1000)]
@@ -68,15 +72,15 @@ def _row(name: str, job: str, runs: int) -> tuple[dict[str, Any], list[str]]:
         f"{numpy['seconds']:.4f}",
         f"{found['seconds']:.4f}",
         f"{1e6 * found['seconds'] / cells:.2f}",
-        str(found["memory"] >> 20),
+        *(str(each["memory"] >> 20) for each in (numpy, found)),
     ]
 
 
-HEADER = ["net", "regions", "cells", "CPU s, NumPy", "CPU s, compiled", "µs per cell", "MiB"]
+HEADER = ["net", "regions", "cells", "CPU s, NumPy", "CPU s, compiled", "µs per cell", "MiB, NumPy", "MiB, compiled"]
 
 
 def main(*, quick: bool = False, large: bool = False) -> None:
-    runs = 1 if quick else 3
+    runs = 1 if quick else 5
     for title, names in FLAT.items():
         rows, cells, seconds, memory, neurons = [], [], [], [], []
         for name in [*(names[:4] if quick else names), *([LARGE[title]] if large and title in LARGE else [])]:
