@@ -130,12 +130,15 @@ def command(
 
 
 def _expected(network: Network, box: Box | None) -> str:
-    """What lists the top cells soonest: the skeleton knows no box."""
+    """What is expected to list the top cells soonest. The skeleton knows no box; the complex, in many dimensions, takes
+    long to begin.
+    """
     from exactfd.geometry.homogeneous import homogenise
-    from exactfd.geometry.top import expected_engine
+    from exactfd.geometry.top import engine_after_skeleton, expected_engine
 
-    engine = expected_engine(homogenise(network, quotient=box is None))
-    return engine if box is None or engine == "splitting" else "complex"
+    homogeneous = homogenise(network, quotient=box is None)
+    engine = expected_engine(homogeneous)
+    return engine_after_skeleton(homogeneous) if box is not None and engine == "skeleton" else engine
 
 
 def too_large(network: Network, box: Box | None) -> str | None:
@@ -146,7 +149,7 @@ def too_large(network: Network, box: Box | None) -> str | None:
     from exactfd.linalg import exact
 
     inputs = network.input_dimension
-    if inputs <= MAX_DIMENSION or not network.relu_widths:
+    if inputs <= MAX_DIMENSION or (box is None and not network.relu_widths):
         return None
     if box is None:  # directions that the first layer does not see cost nothing
         inputs = min(inputs, network.relu_widths[0])
@@ -275,18 +278,20 @@ def _skeleton(request: Request, answer: Answer) -> str:
     cells: Iterator[dict[str, Any]] = iter(())
     try:
         with reporting(quiet=answer.quiet) as progress:
-            top = skeleton_cells(request.network, homogeneous, request.budget, progress, points=True)
+            top = skeleton_cells(request.network, homogeneous, request.budget, progress, points=request.listing)
             certified = _certified(request, None)
     except NotSimple:
         return engine_after_skeleton(homogeneous)
     except BudgetExceeded as error:
         request.limit, top, certified = str(error), error.partial, {}
-    if top is not None and top.bounded is not None:
+    if top is not None:
         found["top_cells"], found["complete"] = len(top), top.complete
         found["smooth_top_cells"] = int(smooth_mask(top.labels, request.network.relu_widths).sum())
-        found["bounded_top_cells"] = int(top.bounded.sum())
-        rows = zip(top.labels.tolist(), top.bounded.tolist(), top.points or (), strict=True)
-        cells = _listed(request, (_entry(request, *row) for row in rows), len(top))
+        if top.bounded is not None:
+            found["bounded_top_cells"] = int(top.bounded.sum())
+        if top.bounded is not None and top.points is not None:
+            rows = zip(top.labels.tolist(), top.bounded.tolist(), top.points, strict=True)
+            cells = _listed(request, (_entry(request, *row) for row in rows), len(top))
     _write(request, answer, "skeleton", {**found, **certified}, cells)
     return "skeleton"
 
@@ -350,12 +355,16 @@ def _certified(request: Request, complex_: CanonicalComplex | None) -> dict[str,
         return {}
     from exactfd.certificates import f_vector_certificate, top_cells_certificate
 
-    if complex_ is not None and request.box is None:
-        written = f_vector_certificate(complex_, budget=request.budget, progress=request.progress)
-    else:
-        written = top_cells_certificate(
-            request.network, box=request.box, budget=request.budget, progress=request.progress
-        )
+    try:
+        if complex_ is not None and request.box is None:
+            written = f_vector_certificate(complex_, budget=request.budget, progress=request.progress)
+        else:
+            written = top_cells_certificate(
+                request.network, box=request.box, budget=request.budget, progress=request.progress
+            )
+    except BudgetExceeded as error:  # the cells are found, and what is known of them stays
+        request.limit = f"no certificate: {error}"
+        return {}
     return {"certificate": saved(written, request.certificate)}
 
 
@@ -385,8 +394,8 @@ def _summary(request: Request, found: dict[str, Any]) -> list[str]:
             rows.append(("cells", "at least " + "  ".join(str(count) for count in found["f_vector_at_least"])))
         return [
             *aligned(rows),
-            "the budget ran out before the complex was complete; "
-            "raise it, or look at the top cells alone with --algorithm splitting",
+            "the budget ran out before there were cells to count; raise it, or list top cells one after the other "
+            "with --algorithm splitting",
         ]
     if found["f_vector"] is not None:
         widths = [len(str(count)) for count in found["f_vector"]]

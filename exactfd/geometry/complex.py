@@ -389,19 +389,22 @@ class CanonicalComplex:
 
     def interior_point(self, dimension: int, index: int) -> Point:
         """A rational point in the relative interior of a cell (see :meth:`Cell.interior_point`)."""
-        return self.interior_points(dimension)[index]
+        points = self.interior_points(dimension)
+        if not 0 <= index < len(points):
+            raise InputError(f"there are {len(points)} cells of dimension {dimension}, found {index}")
+        return points[index]
 
     def interior_points(self, dimension: int, cells: Any = None) -> PointList:
-        """Rational points in the relative interiors of the cells of one dimension, or of some (an array of their
-        numbers): exact, with short dyadic coordinates where a cell has room for them.
+        """Rational points in the relative interiors of the cells of one dimension, or of some (their numbers, or a mask
+        as :meth:`bounded` is one): exact, with short dyadic coordinates where a cell has room for them.
 
-        A sequence; its points are found, some thousands at a time, when somebody asks for them.
+        A sequence; its points are found, a thousand at a time, when somebody asks for them.
         """
         k = self._level(dimension)
         if k is None:
             raise InputError(f"there is no cell of dimension {dimension}")
         if cells is not None:
-            inner = self._inner[k][np.asarray(cells, dtype=np.intp)]
+            inner = self._inner[k][_numbers(cells, len(self._inner[k]))]
             return PointList(len(inner), partial(self._points_inside, k, inner))
         if k not in self._points:  # kept, for :meth:`interior_point`
             self._points[k] = PointList(len(self._inner[k]), partial(self._points_inside, k, self._inner[k]))
@@ -513,3 +516,15 @@ class CanonicalComplex:
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><td>{k}</td><td>{f}</td></tr>" for k, f in enumerate(self.f_vector))
         return f"<table><tr><th>dimension</th><th>cells</th></tr>{rows}</table>"
+
+
+def _numbers(cells: Any, count: int) -> Any:
+    """Numbers of cells, or a mask of all of them, as an index."""
+    chosen = np.asarray(cells)
+    if chosen.ndim != 1 or (chosen.dtype.kind not in "iub" and len(chosen)):
+        raise InputError(f"cells: expected numbers of cells or a mask, found {cells!r:.80}")
+    if chosen.dtype == bool and len(chosen) != count:
+        raise InputError(f"cells: expected a mask of {count} cells, found {len(chosen)}")
+    if chosen.dtype != bool and len(chosen) and not 0 <= int(chosen.min()) <= int(chosen.max()) < count:
+        raise InputError(f"cells: expected numbers below {count}, found {chosen.min()} to {chosen.max()}")
+    return chosen if chosen.dtype == bool else chosen.astype(np.intp)

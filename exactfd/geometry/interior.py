@@ -25,6 +25,7 @@ import numpy as np
 from flint import fmpq, fmpz
 
 from exactfd import rationals
+from exactfd.errors import InternalError
 from exactfd.geometry.bits import BoolArray, SignArray
 from exactfd.geometry.bounds import FloatArray
 from exactfd.geometry.box import Box
@@ -37,8 +38,8 @@ from exactfd.network import Network
 Point = tuple[Fraction, ...]
 
 _PLACES = (0, 1, 2, 4, 8, 16, 32, None)  # binary places that are tried; at last, those of the float
-_BATCH = 4096  # cells of which points are found together
-_BLOCKS = 16  # so many times as many are kept
+_BATCH = 1024  # cells of which points are found together
+_BLOCKS = 64  # so many times as many are kept
 _CORNERS = 1 << 16  # exact ones that are kept
 _NUDGE = 2.0**-20  # halves are rounded up, those too of which rounding errors have taken a little
 
@@ -224,6 +225,8 @@ class Simplices:
         self._least, self._away = [least], [least]
         for table in tables[1:]:
             least, away = table.pulled(least)
+            if (away < 0).any():
+                raise InternalError("a cell of which every facet has the same corner")
             self._least.append(least)
             self._away.append(away)
 
@@ -239,4 +242,5 @@ class Simplices:
 def _of_size_one(coordinates: FloatArray) -> FloatArray:
     """The same points with ``t = 1``, and directions of size one."""
     sizes = np.where(coordinates[:, -1] > 0.0, coordinates[:, -1], np.abs(coordinates).max(axis=1))
-    return coordinates / sizes[:, None]
+    with np.errstate(all="ignore"):  # what overflows is no point
+        return coordinates / sizes[:, None]

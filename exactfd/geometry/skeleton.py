@@ -21,7 +21,8 @@ Source: Masden, arXiv 2207.07696, Theorem 20 (cells around a vertex from its sig
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -29,7 +30,7 @@ import numpy as np
 from flint import fmpz
 
 from exactfd.budget import Budget, Progress, silent
-from exactfd.errors import InternalError
+from exactfd.errors import BudgetExceeded, InternalError
 from exactfd.geometry import bits
 from exactfd.geometry.bits import BoolArray, SignArray, Words
 from exactfd.geometry.homogeneous import HomogeneousNetwork
@@ -253,23 +254,39 @@ class Skeleton:
 
     def top_labels(self) -> SignArray:
         """Ternary tuples of the ``n_0``-dimensional cells in lexicographic order."""
-        return self._labels(self._top_keys(*self._vertex_keys()))
+        return self._labels(*self._vertex_keys())[1]
 
-    def top_simplices(self) -> tuple[SignArray, Indices, BoolArray]:
-        """The tuples; for each cell a vertex and the other ends of the edges that leave it there, which span a simplex;
-        and which cells are bounded.
+    def top_cells(self, *, simplices: bool = False) -> SkeletonCells:
+        """The same, and which cells are bounded; with ``simplices`` also one in each of them.
+
+        Raises ``BudgetExceeded`` with the tuples as ``partial`` where they are found, but not what else is asked for.
         """
         keys, free = self._vertex_keys()
-        cells = self._top_keys(keys, free)
-        labels = self._labels(cells)
-        vertices = np.flatnonzero(self.generators.finite[: self.generators.count]).astype(np.int32)
-        far = self.ends[self.leaving[vertices]].sum(axis=2, dtype=np.int32) - vertices[:, None]
-        owner, bounded = _owners(keys, free, cells, ~self.generators.finite[far], self.budget)
-        bounded &= not self.network.lineality
-        zeros = self.zeros[vertices[owner]]
-        codes = 2 * np.arange(self.rank) + (np.take_along_axis(labels, zeros, axis=1) < 0)
-        corners = np.concatenate([vertices[owner, None], np.take_along_axis(far[owner], codes, axis=1)], axis=1)
-        return labels, corners, bounded
+        words, labels = self._labels(keys, free)
+        found = SkeletonCells(labels)
+        try:
+            vertices = np.flatnonzero(self.generators.finite[: self.generators.count]).astype(np.int32)
+            far = self.ends[self.leaving[vertices]].sum(axis=2, dtype=np.int32) - vertices[:, None]
+            cells = _Cells(words, keys, free, self.budget)
+            found.bounded = cells.bounded(~self.generators.finite[far]) & (not self.network.lineality)
+            if simplices:
+                owners = cells.owners()
+                zeros = self.zeros[vertices[owners]]
+                codes = 2 * np.arange(self.rank) + (np.take_along_axis(labels, zeros, axis=1) < 0)
+                corners = np.take_along_axis(far[owners], codes, axis=1)
+                found.simplices = np.concatenate([vertices[owners, None], corners], axis=1)
+        except BudgetExceeded as error:
+            error.partial = found
+            raise
+        return found
+
+    def _labels(self, keys: Words, free: Indices) -> tuple[Words, SignArray]:
+        total = sum(self.network.widths)
+        words = _sign_choices(keys, free, total, self.budget)
+        labels: SignArray = np.ascontiguousarray(bits.unpack(words, total)[:, ::-1]).view(np.int8)
+        labels *= 2
+        labels -= 1
+        return words, labels
 
     def _vertex_keys(self) -> tuple[Words, Indices]:
         """Bits of the active neurons at each vertex, and the places of the zero labels. Neurons from the last to the
@@ -281,14 +298,16 @@ class Skeleton:
         active = [bits.unpack(w[:, vertices], n)[:, ::-1] for w, n in zip(words[::-1], widths[::-1], strict=True)]
         return bits.pack(np.concatenate(active, axis=1).astype(bool)), sum(widths) - 1 - self.zeros[vertices]
 
-    def _top_keys(self, keys: Words, free: Indices) -> Words:
-        return _sign_choices(keys, free, sum(self.network.widths), self.budget)
 
-    def _labels(self, cells: Words) -> SignArray:
-        labels: SignArray = np.ascontiguousarray(bits.unpack(cells, sum(self.network.widths))[:, ::-1]).view(np.int8)
-        labels *= 2
-        labels -= 1
-        return labels
+@dataclass
+class SkeletonCells:
+    """Ternary tuples of the ``n_0``-dimensional cells; which are bounded; for each a vertex and the other ends of the
+    edges that leave it there, which span a simplex. None where the budget ran out, or nobody asked.
+    """
+
+    labels: SignArray
+    bounded: BoolArray | None = None
+    simplices: Indices | None = None
 
 
 def _room(array: Indices, count: int, needed: int) -> Indices:
@@ -325,31 +344,52 @@ def _sign_choices(keys: Words, free: Indices, width: int, budget: Budget) -> Wor
     return _distinct(np.concatenate([found, *pending], axis=1))
 
 
-def _owners(
-    keys: Words, free: Indices, cells: Words, unbounded: BoolArray, budget: Budget
-) -> tuple[Indices, BoolArray]:
-    """For every column of ``cells`` a vertex of that cell, a column of ``keys``; and which cells are bounded:
-    ``unbounded`` tells of every vertex and code whether the edge that leaves there goes to infinity.
-    """
-    r, mixed = free.shape[1], _mixed(cells)
-    order = np.argsort(mixed(cells))
-    ordered = mixed(cells)[order]
-    owner, bounded = np.zeros(cells.shape[1], dtype=np.int32), np.ones(cells.shape[1], dtype=bool)
-    step = max(1, _CHUNK >> r)
-    for first in range(0, len(free), step):
-        part = slice(first, min(first + step, len(free)))
-        codes, to_infinity = mixed(keys[:, part]), np.zeros(part.stop - first, dtype=bool)
-        for slot in range(r):
-            codes = np.concatenate(
-                [codes, codes + np.tile(mixed(_single_bits(free[part, slot], len(keys))), 1 << slot)]
-            )
-            up, down = (np.tile(unbounded[part, 2 * slot + side], 1 << slot) for side in (0, 1))
-            to_infinity = np.concatenate([to_infinity | down, to_infinity | up])
-        places = order[np.searchsorted(ordered, codes)]
-        owner[places] = np.tile(np.arange(first, part.stop, dtype=np.int32), 1 << r)
-        bounded[places[to_infinity]] = False
-        budget.check()
-    return owner, bounded
+class _Cells:
+    """Finds cells, the columns of ``cells``, by sign choices around vertices: ``keys`` with bits ``free``."""
+
+    def __init__(self, cells: Words, keys: Words, free: Indices, budget: Budget) -> None:
+        self._keys, self._free, self._budget, self._mixed = keys, free, budget, _mixed(cells)
+        codes = self._mixed(cells)
+        self._order = np.argsort(codes)
+        self._codes = codes[self._order]
+
+    def bounded(self, to_infinity: BoolArray) -> BoolArray:
+        """Which cells are: ``to_infinity`` tells of every vertex and code whether the edge that leaves there goes on
+        without end.
+        """
+        result = np.ones(len(self._codes), dtype=bool)
+        for part in self._parts(np.flatnonzero(to_infinity.any(axis=1))):
+            ends = np.zeros(len(part), dtype=bool)
+            for slot in range(self._free.shape[1]):
+                up, down = (np.tile(to_infinity[part, 2 * slot + side], 1 << slot) for side in (0, 1))
+                ends = np.concatenate([ends | down, ends | up])
+            result[self._places(self._choices(part)[ends])] = False
+        return result
+
+    def owners(self) -> Indices:
+        """A vertex of each cell, a column of the keys."""
+        result = np.full(len(self._codes), -1, dtype=np.int32)
+        for part in self._parts(np.arange(len(self._free))):
+            result[self._places(self._choices(part))] = np.tile(part.astype(np.int32), 1 << self._free.shape[1])
+        return result
+
+    def _parts(self, vertices: Places) -> Iterator[Places]:
+        step = max(1, _CHUNK >> self._free.shape[1])
+        for first in range(0, len(vertices), step):
+            self._budget.check()
+            yield vertices[first : first + step]
+
+    def _choices(self, vertices: Places) -> Words:
+        """One word for each cell around each vertex: choice after choice, bit ``j`` of its number for slot ``j``."""
+        codes = self._mixed(self._keys[:, vertices])
+        for slot in range(self._free.shape[1]):
+            added = self._mixed(_single_bits(self._free[vertices, slot], len(self._keys)))
+            codes = np.concatenate([codes, codes + np.tile(added, 1 << slot)])
+        return codes
+
+    def _places(self, codes: Words) -> Places:
+        places: Places = self._order[np.searchsorted(self._codes, codes)]
+        return places
 
 
 def _single_bits(places: Indices, words: int) -> Words:

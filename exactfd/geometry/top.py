@@ -9,14 +9,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import BudgetExceeded, InputError
 from exactfd.geometry.bits import BoolArray, SignArray
 from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.homogeneous import HomogeneousNetwork, homogenise
-from exactfd.geometry.interior import InteriorPoints, Point
+from exactfd.geometry.interior import InteriorPoints, Point, PointList
 from exactfd.geometry.signs import IntArray
-from exactfd.geometry.skeleton import NotSimple, Skeleton
+from exactfd.geometry.skeleton import NotSimple, Skeleton, SkeletonCells
 from exactfd.geometry.splitting import split_cells
 from exactfd.geometry.workers import is_worth, top_labels
 from exactfd.network import Network
@@ -51,7 +52,7 @@ class TopLabels:
     simple
         Whether every vertex is simple, if the skeleton was tried.
     bounded
-        Which cells are bounded, if points were asked for; None also where the splitting tree ran, which does not tell.
+        Which cells are bounded; None where the splitting tree ran or processes did, which do not tell.
     points
         A rational point inside each cell, if they were asked for: a sequence that finds them when it is read.
     """
@@ -67,14 +68,25 @@ class TopLabels:
         """Number of cells."""
         return len(self.labels)
 
+    def first(self, count: int | None) -> TopLabels:
+        """The first cells alone."""
+        points = self.points.first(count) if isinstance(self.points, PointList) else None
+        bounded = None if self.bounded is None else self.bounded[:count]
+        return replace(self, labels=self.labels[:count], complete=False, bounded=bounded, points=points)
+
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        return {
+        """JSON-ready values; the points as exact text, if they were asked for."""
+        result = {
             "top_cells": len(self),
             "complete": self.complete,
             "engine": self.algorithm,
             "labels": self.labels.tolist(),
         }
+        if self.bounded is not None:
+            result["bounded"] = self.bounded.tolist()
+        if self.points is not None:
+            result["points"] = [[rationals.format_rational(x) for x in point] for point in self.points]
+        return result
 
     def __repr__(self) -> str:
         return f"TopLabels({len(self)} cells, {'complete' if self.complete else 'not all'}, by {self.algorithm})"
@@ -107,7 +119,7 @@ def top_cells(
         of which the top cells alone are put together, and the splitting tree is walked branch by branch. Vertices and
         edges are found by one. See :func:`exactfd.canonical_complex` and :func:`exactfd.split_cells`.
     points
-        Whether to tell which cells are bounded, and a rational point inside each.
+        Whether to find a rational point inside each, too.
 
     Raises
     ------
@@ -150,11 +162,9 @@ def top_cells(
         whole = canonical_complex(network, budget=limits, progress=progress, processes=processes)
         labels = whole.labels(network.input_dimension)
         order = _order(labels)
-        found = TopLabels(labels[order], "complex", simple=simple)
-        if not points:
-            return found
-        top = network.input_dimension
-        return replace(found, bounded=whole.bounded(top)[order], points=whole.interior_points(top, order))
+        inside = whole.interior_points(network.input_dimension, order) if points else None
+        bounded = whole.bounded(network.input_dimension)[order]
+        return TopLabels(labels[order], "complex", simple=simple, bounded=bounded, points=inside)
     try:
         cells = split_cells(network, budget=limits, progress=progress, processes=processes)
     except BudgetExceeded as error:
@@ -196,19 +206,24 @@ def skeleton_cells(
     """As :func:`top_cells`, by vertices and edges alone. Raises ``NotSimple``."""
     skeleton = Skeleton(homogeneous, limits)
     skeleton.run(progress)
-    if points:
-        labels, corners, bounded = skeleton.top_simplices()
-        skeleton.generators.close()
-        inside = InteriorPoints(network, homogeneous, skeleton.generators).of(corners, labels)
-        found = TopLabels(labels, "skeleton", simple=True, bounded=bounded, points=inside)
-    else:
-        found = TopLabels(skeleton.top_labels(), "skeleton", simple=True)
+
+    def result(cells: SkeletonCells) -> TopLabels:
+        inside = None
+        if cells.simplices is not None:
+            skeleton.generators.close()
+            inside = InteriorPoints(network, homogeneous, skeleton.generators).of(cells.simplices, cells.labels)
+        return TopLabels(cells.labels, "skeleton", simple=True, bounded=cells.bounded, points=inside)
+
+    try:
+        found = result(skeleton.top_cells(simplices=points))
+    except BudgetExceeded as error:
+        if error.partial is not None:  # every cell, but not all that was asked about them
+            error.partial = result(error.partial)
+        raise
     try:
         limits.check(cells=len(found))
     except BudgetExceeded as error:
-        most = limits.max_cells
-        part = replace(found, labels=found.labels[:most], complete=False)
-        error.partial = replace(part, bounded=bounded[:most], points=inside.first(most)) if points else part
+        error.partial = found.first(limits.max_cells)
         raise
     return found
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import exactfd
+from exactfd.errors import BudgetExceeded
 
 
 def test_version_and_help(run):
@@ -313,6 +315,33 @@ def test_where_the_skeleton_cannot_another_algorithm_answers(answer, examples, r
     eight = random_network(7, 8, 1, bias=0)
     found = answer("cells", eight, "--algorithm", "skeleton")
     assert (found["algorithm"], found["top_cells"]) == ("splitting", 2 * sum(math.comb(7, k) for k in range(7)))
+
+
+@pytest.mark.parametrize("algorithm", ["complex", "skeleton", "splitting"])
+def test_a_certificate_that_is_not_finished_costs_no_answer(answer, random_network, monkeypatch, tmp_path, algorithm):
+    from exactfd import certificates
+
+    def out_of_budget(*_, **__):
+        raise BudgetExceeded("enough", partial=object())
+
+    for name in ("f_vector_certificate", "top_cells_certificate"):
+        monkeypatch.setattr(certificates, name, out_of_budget)
+    path, file = random_network(4, 5, 4, 1), tmp_path / "certificate.json"
+    complete = answer("cells", path, "--algorithm", algorithm)
+    found = answer("cells", path, "--algorithm", algorithm, "--certificate", file, code=4)
+    assert found == {**complete, "limit": "no certificate: enough"}
+    assert not file.exists()
+
+
+def test_a_box_in_many_dimensions(answer, tmp_path):
+    """The complex of a box has 3^n faces to begin with."""
+    rng = random.Random(0)
+    rows = [[rng.randint(-9, 9) for _ in range(13)] for _ in range(2)]
+    for layers, cells in (([(rows, [0, 0]), ([[1, 1]], [0])], 4), ([([[1] * 20], [0])], 1)):
+        path = tmp_path / "network.json"
+        exactfd.save(exactfd.Network(layers), path)
+        found = answer("cells", path, "--box", -1, 1, "--list", "--dimension", len(layers[0][0][0]))
+        assert (found["algorithm"], found["top_cells"]) == ("splitting", cells)
 
 
 def test_limits_of_the_skeleton(answer, run, random_network):

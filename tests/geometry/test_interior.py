@@ -12,15 +12,16 @@ import pytest
 from hypothesis import given, settings
 
 import exactfd
+from exactfd import rationals
 from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded, InputError
 from exactfd.geometry import interior
+from exactfd.geometry import skeleton as skeleton_module
 from exactfd.geometry.homogeneous import homogenise
 from exactfd.geometry.location import certainly_have
 from exactfd.geometry.skeleton import NotSimple, Skeleton
 from exactfd.geometry.top import top_cells
 from exactfd.network import Network
-from exactfd.rationals import nearest_float, to_fmpq
 from oracles import fractions_net
 from strategies import degenerate_networks, networks
 
@@ -69,7 +70,17 @@ def test_random_networks_have_short_points(sizes):
     assert sum(max(x.denominator for x in point) <= 2**8 for point in points) > len(points) / 2
 
 
-@pytest.mark.parametrize("scale", [Fraction(1, 10**300), Fraction(1, 10**40), Fraction(10**40), Fraction(10**300)])
+@pytest.mark.parametrize(
+    "scale",
+    [
+        Fraction(1, 10**320),
+        Fraction(1, 10**300),
+        Fraction(1, 10**40),
+        Fraction(10**40),
+        Fraction(10**300),
+        Fraction(10**320),
+    ],
+)
 def test_cells_where_floats_do_not_reach(scale):
     """A small triangle, or a large one, beside others: floats overflow, underflow, or see one point."""
     network = Network([([[1, 0], [0, 1], [1, 1], [1, -1]], [0, 0, -scale, 0]), ([[1, 1, -1, 2]], [-scale / 3])])
@@ -99,9 +110,10 @@ def assert_skeleton_has_points(network):
     top = network.input_dimension
     whole = exactfd.canonical_complex(network)
     bounded = dict(zip(map(tuple, whole.labels(top).tolist()), whole.bounded(top).tolist(), strict=True))
-    labels, corners, no_directions = found.top_simplices()
-    assert dict(zip(map(tuple, labels.tolist()), no_directions.tolist(), strict=True)) == bounded
-    assert all(len(set(row)) == found.rank + 1 for row in corners.tolist())
+    cells = found.top_cells(simplices=True)
+    labels = cells.labels
+    assert dict(zip(map(tuple, labels.tolist()), cells.bounded.tolist(), strict=True)) == bounded
+    assert all(len(set(row)) == found.rank + 1 for row in cells.simplices.tolist())
     by_skeleton = top_cells(network, algorithm="skeleton", points=True)
     assert by_skeleton.algorithm == "skeleton"
     assert by_skeleton.bounded.tolist() == [bounded[tuple(row)] for row in labels.tolist()]
@@ -121,6 +133,45 @@ def test_skeleton_of_random_networks(sizes):
     assert assert_skeleton_has_points(gaussian(sizes, 1))
 
 
+def test_words_that_agree_by_accident_are_mixed_otherwise(monkeypatch):
+    """The first way of mixing two words into one makes different cells equal."""
+    network, tried = gaussian((2, 40, 30, 1), 1), []
+
+    class Unlucky:
+        def integers(self, high, *, size, dtype):
+            tried.append(size)
+            return (
+                np.zeros(size, dtype)
+                if len(tried) == 1
+                else np.random.Generator.integers(real, high, size=size, dtype=dtype)
+            )
+
+    real = np.random.default_rng(5)
+    with monkeypatch.context() as patch:
+        patch.setattr(np.random, "default_rng", lambda seed: Unlucky())
+        assert assert_skeleton_has_points(network)
+    assert len(tried) > 1
+
+
+def test_cells_are_not_lost_with_what_was_asked_about_them(monkeypatch):
+    network = gaussian((4, 6, 5, 1), 1)
+    whole = top_cells(network, algorithm="skeleton", points=True)
+    for name in ("bounded", "owners"):
+
+        def out_of_budget(*_):
+            raise BudgetExceeded("enough")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(skeleton_module._Cells, name, out_of_budget)
+            with pytest.raises(BudgetExceeded) as caught:
+                top_cells(network, algorithm="skeleton", points=True)
+        partial = caught.value.partial
+        assert (partial.labels == whole.labels).all()
+        assert (partial.bounded is None) == (name == "bounded")
+        assert partial.points is None
+        assert partial.complete
+
+
 def test_every_engine_tells_points_in_the_order_of_the_labels():
     network = gaussian((3, 6, 5, 1), 2)
     for algorithm in ("complex", "skeleton", "splitting"):
@@ -129,6 +180,7 @@ def test_every_engine_tells_points_in_the_order_of_the_labels():
         assert [labels_at(network, point) for point in found.points] == list(map(tuple, found.labels.tolist()))
         assert (found.bounded is None) == (algorithm == "splitting")
         assert top_cells(network, algorithm=algorithm).points is None
+        assert found.to_dict()["points"][0] == [rationals.format_rational(x) for x in found.points[0]]
     with pytest.raises(BudgetExceeded) as caught:
         top_cells(network, algorithm="skeleton", points=True, budget=Budget(max_cells=10))
     partial = caught.value.partial
@@ -157,6 +209,15 @@ def test_a_list_of_points_is_a_sequence(monkeypatch):
     for place in (len(every), -len(every) - 1):
         with pytest.raises(IndexError):
             points[place]
+    bounded = whole.bounded(2)
+    assert list(whole.interior_points(2, bounded)) == [point for point, is_ in zip(every, bounded, strict=True) if is_]
+    assert list(whole.interior_points(2, [])) == []
+    for cells in ([len(every)], [-1], [0.5], [True], "all", [[1]]):
+        with pytest.raises(InputError):
+            whole.interior_points(2, cells)
+    for index in (len(every), -1):
+        with pytest.raises(InputError):
+            whole.interior_point(2, index)
     with pytest.raises(InputError):
         whole.interior_points(3)
     assert [cell.interior_point() for cell in whole.cells(2)] == every
@@ -187,7 +248,7 @@ def test_floats_prove_nothing_that_is_not_so():
         top = network.input_dimension
         cells = whole.labels(top)
         near = [
-            [nearest_float(to_fmpq(x)) for x in point]
+            [rationals.nearest_float(rationals.to_fmpq(x)) for x in point]
             for k in range(top + 1)
             if whole.f_vector[k]
             for point in whole.interior_points(k)
