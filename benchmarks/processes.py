@@ -1,9 +1,8 @@
-"""``python -m benchmarks.processes``: what other processes save, in seconds by the clock (median of three)."""
+"""``python -m benchmarks.processes``: what other processes save, in seconds by the clock, single runs."""
 
 from __future__ import annotations
 
 import os
-import statistics
 import sys
 import time
 from typing import Any
@@ -17,7 +16,6 @@ CASES = [
     ("3x64x64x1", "every cell", lambda net, n: sum(exactfd.canonical_complex(net, processes=n).f_vector)),
     ("8x10x10x1", "top cells, by the splitting tree", lambda net, n: len(exactfd.split_cells(net, processes=n))),
 ]
-RUNS = 3
 
 
 def main() -> None:
@@ -31,16 +29,13 @@ def main() -> None:
             os.environ.update(loops)
             work(random_network(f"random-{network.input_dimension}x3x3x1"), 1)  # loads what has to be loaded
             for processes in (1, 2):
-                taken = []
-                for _ in range(RUNS):
-                    start = time.perf_counter()
-                    counts.add(work(network, processes))
-                    taken.append(time.perf_counter() - start)
-                times.append(f"{statistics.median(taken):.1f}")
+                start = time.perf_counter()
+                counts.add(work(network, processes))
+                times.append(f"{time.perf_counter() - start:.1f}")
         if len(counts) > 1:
             raise SystemExit(f"{name}: processes count differently: {counts}")
         rows.append([name, f"{counts.pop()} ({what})", *times])
-    print("Seconds by the clock, one process and two.\n")
+    print("Seconds by the clock, single runs: one process and two.\n")
     table(["net", "cells", "NumPy: one", "two", "compiled: one", "two"], rows)
 
 
