@@ -26,12 +26,13 @@ from flint import fmpq, fmpz
 
 from exactfd import rationals
 from exactfd.errors import InternalError
+from exactfd.geometry.ancestry import IntArray
 from exactfd.geometry.bits import BoolArray, SignArray
 from exactfd.geometry.bounds import FloatArray
 from exactfd.geometry.box import Box
 from exactfd.geometry.homogeneous import HomogeneousNetwork, rounded, scaled
 from exactfd.geometry.location import certainly_have
-from exactfd.geometry.signs import GeneratorTable, IntArray, blocks
+from exactfd.geometry.signs import GeneratorTable, blocks
 from exactfd.geometry.tables import CellTable, Indices
 from exactfd.network import Network
 
@@ -131,7 +132,7 @@ class InteriorPoints:
         size one.
         """
         generators, network = self._generators, self._homogeneous
-        made, parents = generators.made, generators.ancestry()
+        made, parents = generators.exact.made, generators.ancestry()
         given = made[0][0] if made else generators.count
         result = np.zeros((generators.count, network.rank + 1))
         mantissas, exponents = rounded(generators.coordinates(range(given)))

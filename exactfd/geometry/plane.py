@@ -20,10 +20,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from exactfd.geometry import bits
+from exactfd.geometry.ancestry import IntArray
 from exactfd.geometry.bits import BoolArray
 from exactfd.geometry.bounds import FLOOR, SLACK, UNIT, FloatArray
 from exactfd.geometry.homogeneous import HomogeneousNetwork
-from exactfd.geometry.signs import GeneratorTable, IntArray, blocks
+from exactfd.geometry.signs import GeneratorTable, blocks
 from exactfd.geometry.tables import CellTable
 
 
@@ -163,7 +164,7 @@ class PlaneTable(GeneratorTable):
         self.count = points
         if self._frames is not None:
             self._edges = edges
-        self._made.extend((first, self._layer, neuron) for neuron, first in made if first >= 0)
+        self.exact.made.extend((first, self._layer, neuron) for neuron, first in made if first >= 0)
 
     # ------------------------------------------------------------------ one neuron, by NumPy
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from exactfd.compiled import compiled
+from exactfd.geometry.ancestry import IntArray
 from exactfd.geometry.bits import WORD, BoolArray, Words
 from exactfd.geometry.bounds import FloatArray
-from exactfd.geometry.signs import IntArray
 from exactfd.geometry.signs_loops import add, add_in_frames
 from exactfd.geometry.subdivision_loops import compress, enter, enter_edges, hits, orient, split
 from exactfd.geometry.tables import Flags, Indices, Lengths

@@ -10,7 +10,7 @@ of bits for 64 neurons and always exact:
 * Zeros that are zero by construction (a generator on the neuron that made it, a neuron that reads nothing but zeros)
   are carried with error bound exactly 0, which no other value ever has.
 * What is still open is computed in exact integers from the generator's ancestry, once for all neurons of the layer,
-  and the floats of that generator are then refreshed from them.
+  and the floats of that generator are then refreshed from them. Where none are carried, the open signs alone are.
 
 The invariant of values and bounds is that of :mod:`exactfd.geometry.bounds`.
 """
@@ -18,7 +18,6 @@ The invariant of values and bounds is that of :mod:`exactfd.geometry.bounds`.
 from __future__ import annotations
 
 import copy
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
@@ -30,12 +29,12 @@ from flint import fmpz, fmpz_mat
 
 from exactfd import compiled
 from exactfd.geometry import bits, bounds
+from exactfd.geometry.ancestry import Ancestry, IntArray
 from exactfd.geometry.bits import BoolArray, Words
 from exactfd.geometry.bounds import FAINT, FLOOR, HUGE, SLACK, TINY, UNIT, FloatArray, rectified
 from exactfd.geometry.homogeneous import HomogeneousNetwork, rounded, scaled
 from exactfd.geometry.tables import CellTable, Indices
 
-IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 Exponents = np.ndarray[Any, np.dtype[np.int64]]
 
 _BLOCK = 1 << 16
@@ -47,11 +46,10 @@ _AHEAD = 256  # generators looked at together when signs that were left out are 
 class GeneratorTable:
     """Vertices and rays of a subdivision in the making: signs now, exact coordinates on demand.
 
-    ``parents[v]`` are the two ends of the edge on which generator ``v`` was made and ``made`` tells the neuron whose
-    zero it is; initial generators have given integer coordinates.
-
     Attributes
     ----------
+    exact
+        Where they are: from what edges they come.
     positive, negative
         Exact signs in the current layer, ``words x capacity``; the first ``count`` columns are meant.
     finite
@@ -73,11 +71,7 @@ class GeneratorTable:
         self.negative: Words = np.zeros((0, self.count), dtype=np.uint64)
         self.never_zero: Words = np.zeros(0, dtype=np.uint64)
         self._axes = _half_axes(initial)
-        self._coordinates: dict[int, list[fmpz]] = {v: [fmpz(c) for c in row] for v, row in enumerate(initial)}
-        self._inputs: list[dict[int, list[fmpz]]] = [{} for _ in network.layers]
-        self._parents = np.empty((room, 2), dtype=np.int32)
-        self._parents[: self.count] = -1
-        self._made: list[tuple[int, int, int]] = []  # from this generator on: zeros of this neuron (layer, index)
+        self.exact = Ancestry(network.layers, initial, room)
         self._layer = -1
         self._width = 0
         self._begun: list[int] = []  # number of generators when each word of the layer began
@@ -156,7 +150,7 @@ class GeneratorTable:
         """Signs of all neurons of the layer at all generators, when it is done: words that were done before a generator
         was made are left out until then.
         """
-        complete(self.positive, self.negative, self._begun, self._parents, self.count)
+        complete(self.positive, self.negative, self._begun, self.exact.parents, self.count)
         self._begun = []
 
     def signs_later(self) -> Callable[[], tuple[Words, Words]]:
@@ -167,7 +161,7 @@ class GeneratorTable:
     def _complete_later(self, positive: Words, negative: Words, begun: Sequence[int]) -> tuple[Words, Words]:
         if not positive.flags.writeable:  # as a complex may come out of a pickle
             positive, negative = positive.copy(), negative.copy()
-        complete(positive, negative, begun, self._parents, positive.shape[1])
+        complete(positive, negative, begun, self.exact.parents, positive.shape[1])
         return positive, negative
 
     @property
@@ -235,8 +229,8 @@ class GeneratorTable:
         """
         new = slice(self.count, self.count + len(ends))
         self.finite[new] = self.finite.take(u) | self.finite.take(v)
-        self._parents[new] = ends
-        self._made.append((self.count, self._layer, neuron))
+        self.exact.parents[new] = ends
+        self.exact.made.append((self.count, self._layer, neuron))
         self.count = new.stop
         word, bit = bits.bit_of(neuron)
         above, below = self.positive[word:], self.negative[word:]
@@ -268,7 +262,7 @@ class GeneratorTable:
     @property
     def columns(self) -> tuple[Words, Words, BoolArray, IntArray]:
         """What the loops write to beside the floats."""
-        return self.positive, self.negative, self.finite, self._parents
+        return self.positive, self.negative, self.finite, self.exact.parents
 
     def note_added(self, neuron: int, added: int, undecided: IntArray) -> None:
         """Loops have added generators; integers tell the signs of the ``undecided`` among them.
@@ -276,7 +270,7 @@ class GeneratorTable:
         Only at those may a neuron vanish that has vanished nowhere: at another one the sign is that of an end, and
         zero where it is zero at both.
         """
-        self._made.append((self.count, self._layer, neuron))
+        self.exact.made.append((self.count, self._layer, neuron))
         self.count += added
         if len(undecided):
             self._settle(undecided, neuron)
@@ -329,7 +323,7 @@ class GeneratorTable:
             return larger
 
         if needed > len(self.finite):
-            self.finite, self._parents = room(self.finite), room(self._parents)
+            self.finite, self.exact.parents = room(self.finite), room(self.exact.parents)
         if needed > self.positive.shape[1]:
             capacity = max(needed, 2 * self.positive.shape[1])
             self.positive = bits.grown(self.positive, self.count, capacity)
@@ -338,10 +332,9 @@ class GeneratorTable:
     def close(self) -> None:
         """Forget the floats; exact coordinates stay available."""
         self._values, self._errors = np.zeros((0, 0)), np.zeros((0, 0))
-        self._parents = self._parents[: self.count].copy()
+        self.exact.close(self.count)
         self.finite = self.finite[: self.count].copy()
         self.positive = self.negative = np.zeros((0, 0), dtype=np.uint64)
-        self._inputs = [{} for _ in self.network.layers]
         self._loops = None
 
     def part(self, generators: IntArray) -> GeneratorTable:
@@ -351,8 +344,7 @@ class GeneratorTable:
         for name in ("finite", "_values", "_errors"):
             setattr(part, name, getattr(self, name)[generators])
         part.positive, part.negative = self.positive[:, generators], self.negative[:, generators]
-        part._coordinates, part._inputs = _Inherited(self, generators), [{} for _ in self.network.layers]
-        part._parents, part._made, part._begun = np.full((part.count, 2), -1, dtype=np.int32), [], []
+        part.exact, part._begun = self.exact.part(generators), []
         part.exact_evaluations = 0
         return part
 
@@ -367,70 +359,22 @@ class GeneratorTable:
 
     def ancestry(self) -> Indices:
         """The two ends of the edge on which each generator was made; -1 for those that were there before."""
-        return self._parents[: self.count]
-
-    @property
-    def made(self) -> list[tuple[int, int, int]]:
-        """``(v, layer, neuron)``: generators from ``v`` on are zeros of this neuron, as far as the next entry."""
-        return self._made
+        return self.exact.parents[: self.count]
 
     def note_made(self, layer: int, neuron: int, first: int) -> None:
         """The generators from ``first`` on are zeros of a neuron, until this is called again."""
-        self._made.append((first, layer, neuron))
+        self.exact.made.append((first, layer, neuron))
 
     def replace(self, parents: Indices, finite: BoolArray) -> None:
         """All generators, when all neurons are done: the new ones of :meth:`note_made` have ``parents``."""
-        parents[: self.count] = self._parents[: self.count]
-        self._parents, self.finite, self.count = parents, finite, len(parents)
+        parents[: self.count] = self.ancestry()
+        self.exact.parents, self.finite, self.count = parents, finite, len(parents)
 
     # ------------------------------------------------------------------ exact integers
 
     def coordinates(self, generators: Iterable[int]) -> list[list[fmpz]]:
         """Exact integer coordinates ``(y_1, ..., y_r, t)`` of some generators: those given, and primitive ones."""
-        wanted = [int(v) for v in generators]
-        self._resolve(wanted)
-        return [self._coordinates[v] for v in wanted]
-
-    def _resolve(self, wanted: list[int]) -> None:
-        missing: set[int] = set()
-        frontier = {v for v in wanted if v not in self._coordinates}
-        while frontier:
-            missing |= frontier
-            ends = {int(p) for v in frontier for p in self._parents[v]}
-            frontier = {v for v in ends if v not in self._coordinates and v not in missing}
-        for v in sorted(missing):  # parents have smaller indices
-            _, layer, neuron = self._made[bisect_right(self._made, v, key=lambda made: made[0]) - 1]
-            u, w = (int(p) for p in self._parents[v])
-            at_u, at_w = self._value(u, layer, neuron), self._value(w, layer, neuron)
-            if (at_u > 0) == (at_w > 0) or at_u == 0 or at_w == 0:
-                raise AssertionError("an edge was split by a neuron that does not change sign on it")
-            a, b = abs(at_w), abs(at_u)
-            point = [a * x + b * y for x, y in zip(self._coordinates[u], self._coordinates[w], strict=True)]
-            content = fmpz(0)
-            for entry in point:
-                content = content.gcd(entry)
-            self._coordinates[v] = [entry // content for entry in point]
-
-    def _value(self, generator: int, layer: int, neuron: int) -> fmpz:
-        """Exact pre-activation of one neuron, in the integer scaling of the layer."""
-        matrix = self.network.layers[layer]
-        inputs = self._layer_inputs(generator, layer)
-        total = fmpz(0)
-        for j, entry in enumerate(inputs):
-            if entry != 0:
-                total += matrix[neuron, j] * entry
-        return total
-
-    def _layer_inputs(self, generator: int, layer: int) -> list[fmpz]:
-        if layer == 0:
-            return self._coordinates[generator]
-        known = self._inputs[layer].get(generator)
-        if known is None:
-            before = self._layer_inputs(generator, layer - 1)
-            z: list[fmpz] = (self.network.layers[layer - 1] * fmpz_mat(len(before), 1, before)).entries()
-            known = [value if value > 0 else fmpz(0) for value in z] + [before[-1]]
-            self._inputs[layer][generator] = known
-        return known
+        return self.exact.coordinates(generators)
 
     def _settle(self, generators: IntArray, neuron: int) -> None:
         """Exact signs of zeros of ``neuron`` that have just been entered."""
@@ -440,16 +384,15 @@ class GeneratorTable:
         word, layer = neuron // bits.WORD, self._layer
         self.exact_evaluations += len(generators)
         for v in generators.tolist():
-            u, w = self._parents[v].tolist()
-            self._resolve([u, w])
-            at_u, at_w = (abs(self._value(end, layer, neuron)) for end in (u, w))
+            u, w = self.exact.parents[v].tolist()
+            at_u, at_w = (abs(self.exact.value(end, layer, neuron)) for end in (u, w))
             above, below = ((signs[word:, u] | signs[word:, w]) for signs in (self.positive, self.negative))
             crossing = above & below & ~(self.positive[word:, v] | self.negative[word:, v])
             crossing[0] &= ~bits.bit_of(neuron)[1]
             for open_ in np.flatnonzero(bits.unpack(crossing[:, None], self._width - word * bits.WORD)[0]).tolist():
                 other = word * bits.WORD + open_
                 # neurons are linear on the edge, and v is at_w * u + at_u * w
-                value = at_w * self._value(u, layer, other) + at_u * self._value(w, layer, other)
+                value = at_w * self.exact.value(u, layer, other) + at_u * self.exact.value(w, layer, other)
                 place, bit = bits.bit_of(other)
                 if value != 0:
                     (self.positive if value > 0 else self.negative)[place, v] |= bit
@@ -495,9 +438,8 @@ class GeneratorTable:
         """Pre-activations of some generators and ``t``, rounded from exact integers to mantissas and exponents (see
         :func:`~exactfd.geometry.homogeneous.rounded`), in the scale of the float layers.
         """
-        self._resolve(wanted)
         self.exact_evaluations += len(wanted)
-        inputs = [self._layer_inputs(v, self._layer) for v in wanted]
+        inputs = [self.exact.layer_inputs(v, self._layer) for v in wanted]
         # rows of the layer by columns of inputs: FLINT goes along both, and copies nothing long
         product = self.network.layers[self._layer] * fmpz_mat(inputs).transpose()
         mantissas, exponents = rounded([*product.tolist(), [row[-1] for row in inputs]])
@@ -511,21 +453,6 @@ def _half_axes(points: Sequence[Sequence[int]]) -> tuple[IntArray, FloatArray] |
         return None
     axes, sides = zip(*places, strict=True)
     return np.array(axes), np.array(sides, dtype=np.float64)
-
-
-class _Inherited(dict[int, list[fmpz]]):
-    """Coordinates in a part; those of the generators that it began with are asked of the whole when they are needed."""
-
-    def __init__(self, whole: GeneratorTable, generators: IntArray) -> None:
-        super().__init__()
-        self._whole, self._generators = whole, generators
-
-    def __contains__(self, generator: object) -> bool:
-        return super().__contains__(generator) or (isinstance(generator, int) and generator < len(self._generators))
-
-    def __missing__(self, generator: int) -> list[fmpz]:
-        (self[generator],) = self._whole.coordinates([int(self._generators[generator])])
-        return self[generator]
 
 
 def complete(positive: Words, negative: Words, begun: Sequence[int], parents: IntArray, count: int) -> None:

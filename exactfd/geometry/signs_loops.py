@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from exactfd.compiled import compiled
+from exactfd.geometry.ancestry import IntArray
 from exactfd.geometry.bits import WORD, BoolArray, Words
 from exactfd.geometry.bounds import FAINT, FLOOR, HUGE, SLACK, TINY, UNIT, FloatArray
-from exactfd.geometry.signs import Exponents, IntArray
+from exactfd.geometry.signs import Exponents
 from exactfd.geometry.tables import Indices, Lengths
 
 Shares = np.ndarray[Any, np.dtype[np.float32]]

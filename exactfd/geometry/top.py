@@ -12,11 +12,11 @@ import numpy as np
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import BudgetExceeded, InputError
+from exactfd.geometry.ancestry import IntArray
 from exactfd.geometry.bits import BoolArray, SignArray
 from exactfd.geometry.complex import canonical_complex
 from exactfd.geometry.homogeneous import HomogeneousNetwork, homogenise
 from exactfd.geometry.interior import InteriorPoints, Point, PointList
-from exactfd.geometry.signs import IntArray
 from exactfd.geometry.skeleton import NotSimple, Skeleton, SkeletonCells
 from exactfd.geometry.splitting import split_cells
 from exactfd.geometry.workers import is_worth, top_labels

@@ -56,8 +56,8 @@ def assert_alike(network, kind=None):
         one, other = fast.generators, plain.generators
         assert one.count == other.count
         assert (one.finite[: one.count] == other.finite[: one.count]).all()
-        assert (one._parents[: one.count] == other._parents[: one.count]).all()
-        assert one._made == other._made
+        assert (one.exact.parents[: one.count] == other.exact.parents[: one.count]).all()
+        assert one.exact.made == other.exact.made
         assert one.exact_evaluations == other.exact_evaluations
         rows = min(one.count, len(one._values), len(other._values))
         for name in ("_values", "_errors"):
@@ -81,7 +81,7 @@ def test_neurons_one_by_one_on_a_plane():
         for walls in (None, square(network)):
             many, one = (run("always", network, walls, None, listener) for listener in (silent, lambda *_: None))
             assert_same(many, one)
-            assert many.generators._made == one.generators._made
+            assert many.generators.exact.made == one.generators.exact.made
             assert many.generators.exact_evaluations == one.generators.exact_evaluations
 
 
