@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from exactfd.compiled import compiled
+from exactfd.geometry.ancestry import IntArray
 from exactfd.geometry.bits import WORD, BoolArray, Words
 from exactfd.geometry.bounds import FloatArray
-from exactfd.geometry.signs import IntArray
 from exactfd.geometry.signs_loops import enter, lowest
 from exactfd.geometry.signs_loops import represent as represent  # the table asks its loops for it
 from exactfd.geometry.tables import Indices
