@@ -278,7 +278,8 @@ def _skeleton(request: Request, answer: Answer) -> str:
     cells: Iterator[dict[str, Any]] = iter(())
     try:
         with reporting(quiet=answer.quiet) as progress:
-            top = skeleton_cells(request.network, homogeneous, request.budget, progress, points=request.listing)
+            asked = {"bounded": True, "points": request.listing}
+            top = skeleton_cells(request.network, homogeneous, request.budget, progress, **asked)
             certified = _certified(request, None)
     except NotSimple:
         return engine_after_skeleton(homogeneous)

@@ -233,6 +233,10 @@ class PlaneTable(GeneratorTable):
             doubt = (error * spread + moved * (errors[1:] + errors[0] + spread * (8 * UNIT))).sum(axis=0)
             return total, (doubt + errors[0] + np.abs(values[0]) * (4 * UNIT)) * SLACK + FLOOR
 
+    def bytes_to_add(self, added: int) -> int:
+        """As there; in the last layer no number is added."""
+        return super().bytes_to_add(added) if self._frames is None else 0
+
     def _reserve(self, needed: int) -> None:
         if self._frames is None:
             super()._reserve(needed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 import numpy as np
@@ -19,21 +19,31 @@ _LEAST = 512  # edges that a neuron may cut before there must be more room
 _SMALL = 1 << 18  # entries of a pool that is packed in the loop
 
 
-def runs(generators: GeneratorTable, tables: Sequence[CellTable], waiting: Sequence[Waiting]) -> PlaneRuns | None:
-    """What cuts by many neurons at a time; None where that is not to be done, or not yet."""
+def runs(
+    generators: GeneratorTable, tables: Sequence[CellTable], waiting: Sequence[Waiting], check: Callable[[int], None]
+) -> PlaneRuns | None:
+    """What cuts by many neurons at a time; None where that is not to be done, or not yet. ``check`` raises where there
+    is no memory for so many bytes more.
+    """
     if not isinstance(generators, PlaneTable) or not generators.has_loops:
         return None
     loops = compiled.loops("exactfd.geometry.plane_loops")
-    return None if loops is None else PlaneRuns(generators, tables, waiting, loops)
+    return None if loops is None else PlaneRuns(generators, tables, waiting, check, loops)
 
 
 class PlaneRuns:
     """The state of a subdivision of the plane as the loop has it; see :func:`runs`."""
 
     def __init__(
-        self, generators: PlaneTable, tables: Sequence[CellTable], waiting: Sequence[Waiting], loops: ModuleType
+        self,
+        generators: PlaneTable,
+        tables: Sequence[CellTable],
+        waiting: Sequence[Waiting],
+        check: Callable[[int], None],
+        loops: ModuleType,
     ) -> None:
-        self._generators, self._tables, self._waiting, self._loops = generators, tables, waiting, loops
+        self._generators, self._tables, self._waiting = generators, tables, waiting
+        self._check, self._loops = check, loops
         self._pairs = np.empty((_LEAST, 2), dtype=np.int32)
         self._undecided = np.empty(_LEAST, dtype=np.int64)
         self._spare = np.empty(8 * _LEAST, dtype=np.int32)
@@ -89,6 +99,7 @@ class PlaneRuns:
         m1, m2 = max(m1, _LEAST), max(m2, _LEAST)
         points, edges, polygons = self._tables
         _, edges_waiting, polygons_waiting = self._waiting
+        self._check(self._generators.bytes_to_add(m1))
         points.reserve(points.count + m1)
         edges.reserve(edges.count + m1 + m2)
         polygons.reserve(polygons.count + m2)
@@ -98,6 +109,7 @@ class PlaneRuns:
         polygons_waiting.reserve_found()
         self._generators.reserve(points.count + m1, edges.count + m1 + m2)
         if room > len(polygons.flat):
+            self._check(4 * polygons.used)  # entries that are copied
             polygons.grow_pool(room)
         if len(self._pairs) < m1:
             self._pairs = np.empty((2 * m1, 2), dtype=np.int32)

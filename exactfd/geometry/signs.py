@@ -316,6 +316,18 @@ class GeneratorTable:
                 setattr(self, name, new)
         self._reserve_signs(needed)
 
+    def bytes_to_add(self, added: int) -> int:
+        """Bytes of the longest array that has to be copied before so many generators can be added, if one has to."""
+        rows, width = self._values.shape
+        return 8 * self.count * width if self.count + added > rows else 0
+
+    def bytes_of_layer(self, layer: int) -> int:
+        """Bytes that the numbers of the next layer take while those of the present one are there; none where they take
+        their places.
+        """
+        width = self.network.widths[layer] + 1
+        return 16 * self.count * width if width != self._values.shape[1] else 0
+
     def _reserve_signs(self, needed: int) -> None:
         def room(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
             larger = np.empty((max(needed, 2 * len(array)), *array.shape[1:]), dtype=array.dtype)

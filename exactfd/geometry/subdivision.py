@@ -120,17 +120,17 @@ class Subdivision:
         """What cuts by many neurons in one call, where nobody asks after each neuron."""
         if self.dimension != 2 or progress is not silent or self.budget.max_cells is not None:
             return None
-        return runs(self.generators, self.tables, self._waiting)
+        return runs(self.generators, self.tables, self._waiting, self.check_budget)
 
     def close(self) -> None:
         """Keep of the cells what is needed when all neurons are done."""
         for table in self.tables:
             table.close()
 
-    def check_budget(self) -> None:
+    def check_budget(self, bytes_needed: int = 0) -> None:
         """Raise ``BudgetExceeded`` with the f-vector so far, which further neurons can only raise."""
         try:
-            self.budget.check(cells=0 if self.budget.max_cells is None else self.cells)
+            self.budget.check(cells=0 if self.budget.max_cells is None else self.cells, bytes_needed=bytes_needed)
         except BudgetExceeded as error:
             error.partial = self.f_vector
             raise
@@ -138,6 +138,7 @@ class Subdivision:
     # ------------------------------------------------------------------ layers
 
     def _start_layer(self, layer: int) -> None:
+        self.check_budget(self.generators.bytes_of_layer(layer))
         self.generators.start_layer(layer)
         for table in self.tables if layer else ():  # at first every cell comes from itself already
             table.restart_origins()
@@ -196,6 +197,7 @@ class Subdivision:
         places = [waiting.hits(bit) for waiting in self._waiting]
         if self.dimension and len(places[-1]):  # a cell of which a face is mixed is mixed
             mixed = [waiting.cells[at].astype(np.intp) for waiting, at in zip(self._waiting, places, strict=True)]
+            self.check_budget(self.generators.bytes_to_add(len(mixed[1])))
             self._note_cut(mixed)
             rows = self._split(word, bit, mixed)
             ends = self._store(word, bit, mixed, rows)
@@ -322,6 +324,7 @@ class Subdivision:
                 return
         if not top:
             return
+        self.check_budget(self.generators.bytes_to_add(m[1]))
         self._note_cut([waiting.found[:count] for waiting, count in zip(lists, m, strict=False)])
         for k, table in enumerate(tables):
             table.reserve(table.count + m[k] + m[k + 1])
@@ -349,7 +352,9 @@ class Subdivision:
             if length >= 0:
                 break
             assert length == loops.SHORT or not edges  # a polygon is cut at two places, for which there is room
-            (table if length == loops.SHORT else below).grow_pool(below_used)
+            short = table if length == loops.SHORT else below
+            self.check_budget(4 * short.used)  # entries that are copied
+            short.grow_pool(below_used)
         table.used, table.stale = length, table.stale + stale
         if not edges:
             below.used = below_used

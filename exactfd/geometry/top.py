@@ -52,7 +52,7 @@ class TopLabels:
     simple
         Whether every vertex is simple, if the skeleton was tried.
     bounded
-        Which cells are bounded; None where the splitting tree ran or processes did, which do not tell.
+        Which cells are bounded, if points were asked for; None also where the splitting tree ran, which does not tell.
     points
         A rational point inside each cell, if they were asked for: a sequence that finds them when it is read.
     """
@@ -119,7 +119,7 @@ def top_cells(
         of which the top cells alone are put together, and the splitting tree is walked branch by branch. Vertices and
         edges are found by one. See :func:`exactfd.canonical_complex` and :func:`exactfd.split_cells`.
     points
-        Whether to find a rational point inside each, too.
+        Whether to tell which cells are bounded, and a rational point inside each.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def top_cells(
     engine: Engine = expected_engine(homogeneous) if algorithm == "auto" else algorithm
     if engine == "skeleton":
         try:
-            return skeleton_cells(network, homogeneous, limits, progress, points=points)
+            return skeleton_cells(network, homogeneous, limits, progress, bounded=points, points=points)
         except NotSimple:
             simple = False
         engine = engine_after_skeleton(homogeneous)
@@ -162,9 +162,11 @@ def top_cells(
         whole = canonical_complex(network, budget=limits, progress=progress, processes=processes)
         labels = whole.labels(network.input_dimension)
         order = _order(labels)
-        inside = whole.interior_points(network.input_dimension, order) if points else None
-        bounded = whole.bounded(network.input_dimension)[order]
-        return TopLabels(labels[order], "complex", simple=simple, bounded=bounded, points=inside)
+        found = TopLabels(labels[order], "complex", simple=simple)
+        if not points:
+            return found
+        top = network.input_dimension
+        return replace(found, bounded=whole.bounded(top)[order], points=whole.interior_points(top, order))
     try:
         cells = split_cells(network, budget=limits, progress=progress, processes=processes)
     except BudgetExceeded as error:
@@ -201,9 +203,18 @@ def is_small(network: HomogeneousNetwork) -> bool:
 
 
 def skeleton_cells(
-    network: Network, homogeneous: HomogeneousNetwork, limits: Budget, progress: Progress, *, points: bool
+    network: Network,
+    homogeneous: HomogeneousNetwork,
+    limits: Budget,
+    progress: Progress,
+    *,
+    bounded: bool,
+    points: bool,
 ) -> TopLabels:
-    """As :func:`top_cells`, by vertices and edges alone. Raises ``NotSimple``."""
+    """As :func:`top_cells`, by vertices and edges alone. Raises ``NotSimple``.
+
+    With ``bounded`` or ``points`` it tells which cells are bounded.
+    """
     skeleton = Skeleton(homogeneous, limits)
     skeleton.run(progress)
 
@@ -215,7 +226,10 @@ def skeleton_cells(
         return TopLabels(cells.labels, "skeleton", simple=True, bounded=cells.bounded, points=inside)
 
     try:
-        found = result(skeleton.top_cells(simplices=points))
+        if bounded or points:
+            found = result(skeleton.top_cells(simplices=points))
+        else:
+            found = result(SkeletonCells(skeleton.top_labels()))
     except BudgetExceeded as error:
         if error.partial is not None:  # every cell, but not all that was asked about them
             error.partial = result(error.partial)
