@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from exactfd.check import check_file
     from exactfd.dimension import DimensionResult, functional_dimension
     from exactfd.errors import BudgetExceeded, ExactFDError, InputError, MissingExtraError, NonSmoothPointError
-    from exactfd.geometry.complex import CanonicalComplex, Cell, canonical_complex
+    from exactfd.geometry.cell import Cell
+    from exactfd.geometry.complex import CanonicalComplex, canonical_complex
     from exactfd.geometry.location import Location, locate
     from exactfd.geometry.splitting import split_cells
     from exactfd.geometry.top import TopLabels, top_cells
@@ -67,7 +68,7 @@ _HOME = {
     "load_points": "exactfd.io",
     "canonical_complex": "exactfd.geometry.complex",
     "CanonicalComplex": "exactfd.geometry.complex",
-    "Cell": "exactfd.geometry.complex",
+    "Cell": "exactfd.geometry.cell",
     "split_cells": "exactfd.geometry.splitting",
     "top_cells": "exactfd.geometry.top",
     "TopLabels": "exactfd.geometry.top",

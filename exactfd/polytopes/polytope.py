@@ -19,7 +19,7 @@ from flint import fmpq, fmpq_mat, fmpz_mat
 from exactfd import rationals
 from exactfd.errors import InputError
 from exactfd.geometry.box import parse_box
-from exactfd.geometry.complex import Cell
+from exactfd.geometry.cell import Cell
 from exactfd.geometry.location import locate
 from exactfd.geometry.programs import Infeasible, Row, solve
 from exactfd.linalg.exact import pivot_columns

@@ -499,3 +499,30 @@ def test_who_waits_at_the_start_of_a_word(dimension, rows, seed):
         assert list(zip(cells[:count].tolist(), both[:count].tolist(), strict=True)) == mixed
         assert table.positive[: len(rows)].tolist() == [p for p, _ in signs]
         assert table.negative[: len(rows)].tolist() == [m for _, m in signs]
+
+
+class Asking(Budget):
+    """A budget that writes down how much memory is asked for, and gives no more than ``most`` bytes at a time."""
+
+    def __init__(self, most):
+        super().__init__()
+        self.asked, self.most = [], most
+
+    def check(self, *, cells=0, bytes_needed=0):
+        self.asked.append(bytes_needed)
+        if bytes_needed > self.most:
+            raise BudgetExceeded("too much")
+
+
+@pytest.mark.parametrize("mode", ["never", "always"])
+@pytest.mark.parametrize("sizes", [(2, 40, 40, 1), (3, 16, 16, 1), (4, 8, 8, 1)])
+def test_memory_is_asked_for_before_arrays_are_copied(monkeypatch, mode, sizes):
+    monkeypatch.setenv(compiled.VARIABLE, mode)
+    network = gaussian(sizes, 0)
+    budget = Asking(1 << 40)
+    whole = exactfd.canonical_complex(network, budget=budget)
+    longest = max(budget.asked)
+    assert 0 < longest <= 16 * max(whole.f_vector) * (max(sizes) + 1)
+    with pytest.raises(BudgetExceeded) as caught:
+        exactfd.canonical_complex(network, budget=Asking(longest - 1))
+    assert all(a <= b for a, b in zip(caught.value.partial, whole.f_vector, strict=True))
