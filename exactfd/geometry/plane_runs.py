@@ -20,15 +20,15 @@ _SMALL = 1 << 18  # entries of a pool that is packed in the loop
 
 
 def runs(
-    generators: GeneratorTable, tables: Sequence[CellTable], waiting: Sequence[Waiting], check: Callable[[int], None]
+    generators: GeneratorTable, tables: Sequence[CellTable], waiting: Sequence[Waiting], ask_for: Callable[[int], None]
 ) -> PlaneRuns | None:
-    """What cuts by many neurons at a time; None where that is not to be done, or not yet. ``check`` raises where there
-    is no memory for so many bytes more.
+    """What cuts by many neurons at a time; None where that is not to be done, or not yet. ``ask_for`` raises where
+    there is no memory for so many bytes more.
     """
     if not isinstance(generators, PlaneTable) or not generators.has_loops:
         return None
     loops = compiled.loops("exactfd.geometry.plane_loops")
-    return None if loops is None else PlaneRuns(generators, tables, waiting, check, loops)
+    return None if loops is None else PlaneRuns(generators, tables, waiting, ask_for, loops)
 
 
 class PlaneRuns:
@@ -39,11 +39,11 @@ class PlaneRuns:
         generators: PlaneTable,
         tables: Sequence[CellTable],
         waiting: Sequence[Waiting],
-        check: Callable[[int], None],
+        ask_for: Callable[[int], None],
         loops: ModuleType,
     ) -> None:
         self._generators, self._tables, self._waiting = generators, tables, waiting
-        self._check, self._loops = check, loops
+        self._ask_for, self._loops = ask_for, loops
         self._pairs = np.empty((_LEAST, 2), dtype=np.int32)
         self._undecided = np.empty(_LEAST, dtype=np.int64)
         self._spare = np.empty(8 * _LEAST, dtype=np.int32)
@@ -99,7 +99,7 @@ class PlaneRuns:
         m1, m2 = max(m1, _LEAST), max(m2, _LEAST)
         points, edges, polygons = self._tables
         _, edges_waiting, polygons_waiting = self._waiting
-        self._check(self._generators.bytes_to_add(m1))
+        self._ask_for(self._generators.bytes_to_add(m1))
         points.reserve(points.count + m1)
         edges.reserve(edges.count + m1 + m2)
         polygons.reserve(polygons.count + m2)
@@ -109,7 +109,7 @@ class PlaneRuns:
         polygons_waiting.reserve_found()
         self._generators.reserve(points.count + m1, edges.count + m1 + m2)
         if room > len(polygons.flat):
-            self._check(4 * polygons.used)  # entries that are copied
+            self._ask_for(4 * polygons.used)  # entries that are copied
             polygons.grow_pool(room)
         if len(self._pairs) < m1:
             self._pairs = np.empty((2 * m1, 2), dtype=np.int32)

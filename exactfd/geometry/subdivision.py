@@ -45,6 +45,7 @@ from exactfd.geometry.waiting import COMPRESS, Waiting
 #: 3^13 = 1 594 323 orthant faces to start from; beyond it the splitting tree is the way.
 MAX_DIMENSION = 13
 
+_LITTLE = 1 << 14  # bytes
 _FEW = 4096  # entries up to which the shorter code is the faster
 
 
@@ -120,7 +121,7 @@ class Subdivision:
         """What cuts by many neurons in one call, where nobody asks after each neuron."""
         if self.dimension != 2 or progress is not silent or self.budget.max_cells is not None:
             return None
-        return runs(self.generators, self.tables, self._waiting, self.check_budget)
+        return runs(self.generators, self.tables, self._waiting, self.ask_for)
 
     def close(self) -> None:
         """Keep of the cells what is needed when all neurons are done."""
@@ -135,10 +136,15 @@ class Subdivision:
             error.partial = self.f_vector
             raise
 
+    def ask_for(self, bytes_needed: int) -> None:
+        """As :meth:`check_budget`, before memory is taken; nothing is asked for a little."""
+        if bytes_needed > _LITTLE:
+            self.check_budget(bytes_needed)
+
     # ------------------------------------------------------------------ layers
 
     def _start_layer(self, layer: int) -> None:
-        self.check_budget(self.generators.bytes_of_layer(layer))
+        self.ask_for(self.generators.bytes_of_layer(layer))
         self.generators.start_layer(layer)
         for table in self.tables if layer else ():  # at first every cell comes from itself already
             table.restart_origins()
@@ -197,7 +203,7 @@ class Subdivision:
         places = [waiting.hits(bit) for waiting in self._waiting]
         if self.dimension and len(places[-1]):  # a cell of which a face is mixed is mixed
             mixed = [waiting.cells[at].astype(np.intp) for waiting, at in zip(self._waiting, places, strict=True)]
-            self.check_budget(self.generators.bytes_to_add(len(mixed[1])))
+            self.ask_for(self.generators.bytes_to_add(len(mixed[1])))
             self._note_cut(mixed)
             rows = self._split(word, bit, mixed)
             ends = self._store(word, bit, mixed, rows)
@@ -324,7 +330,7 @@ class Subdivision:
                 return
         if not top:
             return
-        self.check_budget(self.generators.bytes_to_add(m[1]))
+        self.ask_for(self.generators.bytes_to_add(m[1]))
         self._note_cut([waiting.found[:count] for waiting, count in zip(lists, m, strict=False)])
         for k, table in enumerate(tables):
             table.reserve(table.count + m[k] + m[k + 1])
@@ -353,7 +359,7 @@ class Subdivision:
                 break
             assert length == loops.SHORT or not edges  # a polygon is cut at two places, for which there is room
             short = table if length == loops.SHORT else below
-            self.check_budget(4 * short.used)  # entries that are copied
+            self.ask_for(4 * short.used)  # entries that are copied
             short.grow_pool(below_used)
         table.used, table.stale = length, table.stale + stale
         if not edges:

@@ -281,7 +281,7 @@ class Countdown(Budget):
         super().__init__()
         self.looks = looks
 
-    def check(self, *, cells=0):
+    def check(self, *, cells=0, bytes_needed=0):
         self.looks -= 1
         if not self.looks:
             raise BudgetExceeded("enough")
