@@ -8,7 +8,8 @@ of the cell. Two kinds of points are made of it:
   longest of them, since no common denominator is formed.
 * Short ones, where the cell has room, and only cells of full dimension are sure to have some: the centre is rounded, to
   few binary places first, and floats with rigorous bounds on their errors prove that the rounded point has the labels
-  of the cell. Where they prove it of none, the point is an exact one.
+  of the cell. Where they prove it of none, or a weight is not between 10^-60 and 10^60 in size, the point is an exact
+  one.
 
 Source: cells as in Grigsby, Lindsey, Meyerhoff, Wu, arXiv 2209.04036, Definition 2.5.
 """
