@@ -186,7 +186,6 @@ def _writing(request: Request, answer: Answer) -> Iterator[TextIO]:
 def _whole_complex(request: Request, answer: Answer) -> None:
     from exactfd.geometry.complex import canonical_complex
 
-    complex_: CanonicalComplex | None = None
     cells: Iterator[dict[str, Any]] = iter(())
     try:
         with reporting(quiet=answer.quiet) as progress:
@@ -278,8 +277,9 @@ def _skeleton(request: Request, answer: Answer) -> str:
     cells: Iterator[dict[str, Any]] = iter(())
     try:
         with reporting(quiet=answer.quiet) as progress:
-            asked = {"bounded": True, "points": request.listing}
-            top = skeleton_cells(request.network, homogeneous, request.budget, progress, **asked)
+            top = skeleton_cells(
+                request.network, homogeneous, request.budget, progress, bounded=True, points=request.listing
+            )
             certified = _certified(request, None)
     except NotSimple:
         return engine_after_skeleton(homogeneous)

@@ -135,6 +135,7 @@ class InteriorPoints:
         generators, network = self._generators, self._homogeneous
         made, parents = generators.exact.made, generators.ancestry()
         given = made[0][0] if made else generators.count
+        layers = [network.float_layer(number)[0] for number in range(len(network.layers))]
         result = np.zeros((generators.count, network.rank + 1))
         mantissas, exponents = rounded(generators.coordinates(range(given)))
         result[:given] = _of_size_one(scaled(mantissas, exponents - exponents.max(axis=1, keepdims=True)))
@@ -142,19 +143,11 @@ class InteriorPoints:
             for (first, layer, neuron), (stop, _, _) in pairwise([*made, (generators.count, 0, 0)]):
                 for rows in blocks(first, stop, 4 * max(network.widths)):
                     at = result[parents[rows]]
-                    sizes = np.abs(self._preactivation(at.reshape(-1, network.rank + 1), layer, neuron)).reshape(-1, 2)
+                    flat = at.reshape(-1, network.rank + 1)
+                    sizes = np.abs(_preactivation(flat, layers[:layer], layers[layer][neuron])).reshape(-1, 2)
                     weights = sizes[:, ::-1] / sizes.sum(axis=1, keepdims=True)
                     result[rows] = _of_size_one((weights[:, :, None] * at).sum(axis=1))
         return result
-
-    def _preactivation(self, coordinates: FloatArray, layer: int, neuron: int) -> FloatArray:
-        """Of one neuron, in the scale of the float layers."""
-        inputs = coordinates
-        for number in range(layer):
-            matrix, _ = self._homogeneous.float_layer(number)
-            inputs = np.concatenate([np.maximum(inputs @ matrix.T, 0.0), coordinates[:, -1:]], axis=1)
-        values: FloatArray = inputs @ self._homogeneous.float_layer(layer)[0][neuron]
-        return values
 
 
 class Block:
@@ -239,6 +232,15 @@ class Simplices:
             columns.append(self._least[k][cells])
             cells = self._away[k][cells]
         return np.stack([*columns, cells], axis=1)
+
+
+def _preactivation(coordinates: FloatArray, before: Sequence[FloatArray], row: FloatArray) -> FloatArray:
+    """Of one neuron, given by its row, behind the layers ``before``; in the scale of the float layers."""
+    inputs = coordinates
+    for matrix in before:
+        inputs = np.concatenate([np.maximum(inputs @ matrix.T, 0.0), coordinates[:, -1:]], axis=1)
+    values: FloatArray = inputs @ row
+    return values
 
 
 def _of_size_one(coordinates: FloatArray) -> FloatArray:
