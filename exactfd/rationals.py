@@ -225,6 +225,14 @@ def common_denominator(values: Iterable[fmpq]) -> fmpz:
     return result
 
 
+def primitive(integers: Sequence[fmpz]) -> list[fmpz]:
+    """Integers, not all zero, divided by their greatest common divisor."""
+    content = fmpz(0)
+    for entry in integers:
+        content = content.gcd(entry)
+    return [entry // content for entry in integers]
+
+
 def primitive_row(values: Sequence[fmpq]) -> tuple[list[fmpz], fmpq]:
     """Integers without common factor and the positive scale ``s`` with ``integers = s * values``.
 

@@ -11,6 +11,7 @@ from flint import fmpz, fmpz_mat
 
 from exactfd.errors import InternalError
 from exactfd.geometry.tables import Indices
+from exactfd.rationals import primitive
 
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
@@ -76,11 +77,8 @@ class Ancestry:
             if (at_u > 0) == (at_w > 0) or at_u == 0 or at_w == 0:
                 raise InternalError("an edge was split by a neuron that does not change sign on it")
             a, b = abs(at_w), abs(at_u)
-            point = [a * x + b * y for x, y in zip(self._coordinates[u], self._coordinates[w], strict=True)]
-            content = fmpz(0)
-            for entry in point:
-                content = content.gcd(entry)
-            self._coordinates[v] = [entry // content for entry in point]
+            ends_of_edge = zip(self._coordinates[u], self._coordinates[w], strict=True)
+            self._coordinates[v] = primitive([a * x + b * y for x, y in ends_of_edge])
 
     def value(self, generator: int, layer: int, neuron: int) -> fmpz:
         """Exact pre-activation of one neuron, in the integer scaling of the layer."""

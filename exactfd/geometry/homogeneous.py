@@ -23,6 +23,7 @@ from flint import arb_mat, fmpq, fmpq_mat, fmpz, fmpz_mat
 
 from exactfd.linalg.exact import pivot_columns
 from exactfd.network import Network
+from exactfd.rationals import primitive
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
@@ -106,10 +107,7 @@ class HomogeneousNetwork:
         numerators, denominator = self._integer_lift
         column: list[fmpz] = (numerators * fmpz_mat(len(coordinates), 1, coordinates)).entries()
         column.append(denominator * coordinates[-1])
-        content = fmpz(0)
-        for entry in column:
-            content = content.gcd(entry)
-        return [entry // content for entry in column]
+        return primitive(column)
 
     @cached_property
     def _integer_lift(self) -> Fractions:
