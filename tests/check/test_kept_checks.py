@@ -258,7 +258,7 @@ def test_the_clock_is_looked_at_while_a_layer_is_brought_to_one_denominator() ->
     start = time.monotonic()
     verdict = check_document(document, time_limit=2)
     assert verdict.reason == "time limit: 2 s are over"
-    assert time.monotonic() - start < 8  # nobody looked for half a minute
+    assert time.monotonic() - start < 15  # nobody looked for half a minute
 
 
 def test_long_coordinates_count_with_long_entries() -> None:

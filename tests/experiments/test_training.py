@@ -418,7 +418,7 @@ def test_trainings_that_end_badly(tmp_path, threads):
     spec = parse_specification(bad, folder=tmp_path)
     with pytest.raises(InputError, match="before the training diverges"):
         spec.network((2, 3, 1), "plain", 0, 5000)
-    slow = document(tmp_path, count=1, architectures=[[2, 3, 1]], steps=[0, 10**7], limits={"time": 0.05})
+    slow = document(tmp_path, count=1, architectures=[[2, 3, 1]], steps=[0, 10**7], limits={"time": 1})
     slow["measures"] = ["loss"]
     path = tmp_path / "b.store"
     run_campaign(parse_specification(slow, folder=tmp_path), path, executor=threads)

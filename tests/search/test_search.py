@@ -112,7 +112,7 @@ def test_no_time():
 
 
 def test_time_ends_making_a_find_small():
-    result = search(lambda network: time.sleep(0.02) is None, architecture=(3, 9, 9, 1), budget=Budget(time_limit=0.3))
+    result = search(lambda network: time.sleep(0.2) is None, architecture=(3, 9, 9, 1), budget=Budget(time_limit=2))
     assert result.found
     assert result.notes == ["the limit ended the attempts to make it smaller"]
 
