@@ -820,7 +820,7 @@ def patience(job):
 
 def alarmed(job):
     """As a worker sets its alarm."""
-    signal.setitimer(signal.ITIMER_REAL, job.most_seconds)
+    signal.setitimer(signal.ITIMER_REAL, patience(job))  # what the driver was given: nothing is patched here
     try:
         return stuck(job)
     finally:
