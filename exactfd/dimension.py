@@ -28,6 +28,7 @@ from exactfd.geometry.top import Engine, TopAlgorithm, TopLabels, top_cells
 from exactfd.jacobians import SignArray
 from exactfd.kernels import Vector, kernel_parts
 from exactfd.network import Network
+from exactfd.points import Points
 from exactfd.rankproof import RankSearch
 
 if TYPE_CHECKING:
@@ -260,19 +261,16 @@ def _interrupted(
     return _result(search, upper, f"{some}; the upper bound is {what}", cells, proved, limit=limit)
 
 
-def sampled_cells(network: Network) -> tuple[SignArray, list[tuple[Fraction, ...]]]:
-    """Ternary tuples without zeros (open cells, all smooth), each once, and a rational sample point for each; always
-    the same ones.
-    """
+def sampled_cells(network: Network) -> tuple[SignArray, Points]:
+    """Ternary tuples without zeros (open cells, all smooth), each once, and a point in each; always the same ones."""
     widths = network.relu_widths
     per_cell = network.output_dimension * (network.input_dimension + 1)
     count = min(1000, 16 + 4 * network.upper_bound // per_cell)
     rng = np.random.default_rng(0)
     scales = 4.0 ** rng.integers(-1, 3, size=(count, 1))
-    points = np.round(rng.standard_normal((count, network.input_dimension)) * scales * 256) / 256
-    exact = [[rationals.to_fmpq(x) for x in point] for point in points.tolist()]
-    labels = map(tuple, ternary_tuples(network, exact).tolist())
-    found = {tuple_: tuple(map(Fraction, point)) for tuple_, point in zip(labels, points.tolist(), strict=True)}
-    inside = sorted(tuple_ for tuple_ in found if 0 not in tuple_)
+    floats = np.round(rng.standard_normal((count, network.input_dimension)) * scales * 256) / 256
+    points = Points(floats, network.input_dimension)
+    found = {tuple(row): i for i, row in enumerate(ternary_tuples(network, points).tolist())}
+    inside = sorted(row for row in found if 0 not in row)
     table = np.array(inside, dtype=np.int8).reshape(len(inside), sum(widths))
-    return table, [found[labels] for labels in inside]
+    return table, points.take([found[row] for row in inside])

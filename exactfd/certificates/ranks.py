@@ -147,12 +147,12 @@ def _finder(
 ) -> Callable[[Labels], Point]:
     """A point of an open cell, given its labels: a sample point, or from all cells only where that is needed."""
     sampled, points = sampled_cells(result.network)
-    known = dict(zip(map(tuple, sampled.tolist()), points, strict=True))
+    known = {tuple(row): number for number, row in enumerate(sampled.tolist())}
     search_all: list[Callable[[Labels], Point]] = []
 
     def find(labels: Labels) -> Point:
         if labels in known:
-            return known[labels]
+            return tuple(map(rationals.to_fraction, points[known[labels]]))
         if not search_all:
             search_all.append(_points_of_all_cells(result, budget, cells))
         return search_all[0](labels)

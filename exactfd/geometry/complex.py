@@ -114,7 +114,7 @@ class CanonicalComplex:
         self._neurons = sum(homogeneous.widths)
         self._lineality = homogeneous.lineality
         self._points: dict[int, PointList] = {}
-        self._inner: list[Indices] = [np.flatnonzero(table.finite).astype(np.int32) for table in self._tables]
+        self._inner: list[Indices] = [table.finite.nonzero()[0].astype(np.int32) for table in self._tables]
 
     @cached_property
     def _outer_number(self) -> list[Indices]:

@@ -63,7 +63,7 @@ class HomogeneousNetwork:
     lift: fmpq_mat
     floats: tuple[tuple[FloatArray, int] | None, ...] = field(default=(), compare=False)  # the layers tell them
 
-    @property
+    @cached_property
     def widths(self) -> tuple[int, ...]:
         """Number of neurons of each ReLU layer."""
         return tuple(layer.nrows() for layer in self.layers)
@@ -82,9 +82,9 @@ class HomogeneousNetwork:
         result: list[Exponents] = []
         columns = np.zeros(self.layers[0].ncols() if self.layers else 0, dtype=np.int64)
         for mantissas, exponents in self.rounded_layers:
-            top = np.where(mantissas != 0.0, exponents + columns, _NEVER).max(axis=1)
-            top[top == _NEVER] = 0
-            columns = np.append(top, 0)
+            top = np.maximum.reduce(np.where(mantissas != 0.0, exponents + columns, _NEVER), axis=1)
+            columns = np.zeros(len(top) + 1, dtype=np.int64)
+            np.copyto(columns[:-1], top, where=top != _NEVER)
             result.append(columns)
         return result
 
@@ -152,7 +152,8 @@ def rounded(rows: list[list[fmpz]]) -> tuple[FloatArray, Exponents]:
 
 def scaled(mantissas: FloatArray, exponents: Exponents) -> FloatArray:
     """``mantissas * 2^exponents``; what underflows is within ``2^-1074``."""
-    return np.ldexp(mantissas, np.clip(exponents, -5000, 5000).astype(np.int32))
+    shifts = np.maximum(np.minimum(exponents, 5000), -5000)  # `clip` takes five times as long for a few numbers
+    return np.ldexp(mantissas, shifts.astype(np.int32))
 
 
 def homogenise(network: Network, *, quotient: bool = True) -> HomogeneousNetwork:
@@ -252,37 +253,36 @@ def _first_layer_coordinates(network: Network, n0: int) -> tuple[int, fmpq_mat |
     if not network.relu_widths:
         return 0, fmpq_mat(0, 1), fmpq_mat(n0, 1)
     first = network.augmented(1)
-    rows, columns, inverse = _independent(first, n0)
-    rank = len(rows)
+    columns, change = _independent(first, n0)
+    rank = len(columns)
     if rank == 0:  # every hyperplane is at infinity or everything: signs are constants
         return 0, fmpq_mat([row[-1:] for row in first.tolist()]), fmpq_mat(n0, 1)
     chosen = first if rank == n0 else fmpq_mat([[row[j] for j in (*columns, n0)] for row in first.tolist()])
-    shift = inverse * fmpq_mat([[first[i, n0]] for i in rows])
-    # from the new coordinates to the chosen old ones
-    back = [[*(inverse[i, j] for j in range(rank)), -shift[i, 0]] for i in range(rank)]
-    if rank == n0:
-        lift = fmpq_mat(back)
-    else:
-        lift = fmpq_mat(n0, rank + 1)
-        for i, column in enumerate(columns):
-            for j in range(rank + 1):
-                lift[column, j] = back[i][j]
-    change = fmpq_mat([*back, [*([0] * rank), 1]])
+    lift = fmpq_mat(n0, rank + 1)
+    for i, column in enumerate(columns):
+        for j in range(rank + 1):
+            lift[column, j] = change[i, j]
     own, other = (_fractions(part, network.stored_in_floats) for part in (chosen, change))
     if own is None or other is None:
         return rank, chosen * change, lift
     return rank, (own[0] * other[0], own[1] * other[1]), lift  # fewer and cheaper steps than with fractions
 
 
-def _independent(first: fmpq_mat, n0: int) -> tuple[list[int], list[int], fmpq_mat]:
-    """The first rows of the weights that are a basis of their span, the first columns on which they are one, and the
-    inverse of that minor.
+def _independent(first: fmpq_mat, n0: int) -> tuple[Sequence[int], fmpq_mat]:
+    """With the first rows ``i`` of the weights that are a basis of their span: the first columns ``J`` on which they
+    are one, and the matrix that takes ``(W_i x + b_i t)_i, t`` to ``x_J, t`` where the other entries of ``x`` are 0.
     """
     if first.nrows() >= n0:
-        every = list(range(n0))
         with suppress(ZeroDivisionError):
-            return every, every, fmpq_mat([[first[i, j] for j in every] for i in every]).inv()
+            return range(n0), _inverse(first, range(n0), range(n0))
     weight = [row[:-1] for row in first.tolist()]
     rows = pivot_columns(fmpq_mat(weight).transpose())
     columns = pivot_columns(fmpq_mat([weight[i] for i in rows])) if rows else []
-    return rows, columns, fmpq_mat([[weight[i][j] for j in columns] for i in rows]).inv() if rows else fmpq_mat(0, 0)
+    return columns, _inverse(first, rows, columns)
+
+
+def _inverse(first: fmpq_mat, rows: Sequence[int], columns: Sequence[int]) -> fmpq_mat:
+    """Of the minor of these weights, bordered by the biases and a row for ``t``."""
+    last = first.ncols() - 1
+    bordered = [[*(first[i, j] for j in columns), first[i, last]] for i in rows]
+    return fmpq_mat([*bordered, [*([0] * len(columns)), 1]]).inv()

@@ -34,8 +34,8 @@ class PlaneTable(GeneratorTable):
     def __init__(self, network: HomogeneousNetwork, initial: Sequence[Sequence[int]]) -> None:
         super().__init__(network, initial)
         self._frames: IntArray | None = None  # places in the values where three rows begin; in the last layer only
-        self._heights: FloatArray = np.zeros((2, 0))  # of the second and the third of each frame
-        self._carriers: IntArray = np.zeros((0, 2), dtype=np.int32)  # of each edge: its frame, its neuron or -1
+        self._heights: FloatArray = _NO_HEIGHTS  # of the second and the third of each frame
+        self._carriers: IntArray = _NO_CARRIERS  # of each edge: its frame, its neuron or -1
         self._edges = 0
         self._polygons = 0  # frames of polygons come after those of edges, this many
         self._origins: CellTable | None = None
@@ -164,7 +164,7 @@ class PlaneTable(GeneratorTable):
         self.count = points
         if self._frames is not None:
             self._edges = edges
-        self.exact.made.extend((first, self._layer, neuron) for neuron, first in made if first >= 0)
+        self.exact.made += [(first, self._layer, neuron) for neuron, first in made if first >= 0]
 
     # ------------------------------------------------------------------ one neuron, by NumPy
 
@@ -246,11 +246,11 @@ class PlaneTable(GeneratorTable):
     def close(self) -> None:
         """Forget the floats; exact coordinates stay available."""
         super().close()
-        self._frames, self._heights = None, np.zeros((2, 0))
-        self._carriers, self._origins = np.zeros((0, 2), dtype=np.int32), None
+        self._frames, self._heights, self._carriers, self._origins = None, _NO_HEIGHTS, _NO_CARRIERS, None
 
 
 #: The second vector on an edge: the third coordinate is 0 there.
 _THIRD = np.array([[0.0], [0.0], [1.0]])
 _NO_FRAMES = np.zeros((3, 0), dtype=np.int64)
+_NO_HEIGHTS, _NO_CARRIERS = np.zeros((2, 0)), np.zeros((0, 2), dtype=np.int32)
 _NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])

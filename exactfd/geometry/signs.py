@@ -43,6 +43,10 @@ _FORGOTTEN = 16  # neurons of which the values are dropped together; a multiple 
 _AHEAD = 256  # generators looked at together when signs that were left out are found
 
 
+_NO_SIGNS: Words = np.zeros((0, 1), dtype=np.uint64)
+_NO_NUMBERS: FloatArray = np.zeros((0, 1))
+
+
 class GeneratorTable:
     """Vertices and rays of a subdivision in the making: signs now, exact coordinates on demand.
 
@@ -67,17 +71,17 @@ class GeneratorTable:
         room = max(self.count, _LEAST)
         self.finite: BoolArray = np.empty(room, dtype=bool)
         self.finite[: self.count] = [row[-1] != 0 for row in initial]
-        self.positive: Words = np.zeros((0, self.count), dtype=np.uint64)
-        self.negative: Words = np.zeros((0, self.count), dtype=np.uint64)
-        self.never_zero: Words = np.zeros(0, dtype=np.uint64)
+        self.positive: Words = _NO_SIGNS
+        self.negative: Words = _NO_SIGNS
+        self.never_zero: Words = _NO_SIGNS[:, 0]
         self._axes = _half_axes(initial)
         self.exact = Ancestry(network.layers, initial, room)
         self._layer = -1
         self._width = 0
         self._begun: list[int] = []  # number of generators when each word of the layer began
         self._dropped = 0  # columns of finished neurons that no later layer asks for; a multiple of 8
-        self._values: FloatArray = np.zeros((self.count, 1))  # the last column is t
-        self._errors: FloatArray = np.zeros((self.count, 1))
+        self._values: FloatArray = _NO_NUMBERS  # the last column is t
+        self._errors: FloatArray = _NO_NUMBERS
         self._has_numbers = True  # new generators get them, beside their signs
         self.exact_evaluations = 0
         self._loops: ModuleType | None = None
@@ -94,8 +98,7 @@ class GeneratorTable:
         words = bits.words_for(self._width)
         self.positive, self.negative = (np.empty((words, len(self.finite)), dtype=np.uint64) for _ in range(2))
         if active is None:
-            self._values = np.zeros((self.count, self._width + 1))
-            self._errors = np.zeros((self.count, self._width + 1))
+            self._values, self._errors = np.empty((2, self.count, self._width + 1))
             everyone = np.arange(self.count)
             if self._axes is None:
                 self._refresh(everyone)
@@ -103,7 +106,7 @@ class GeneratorTable:
                 self._represent(everyone, *self._on_axes(*self._axes))
         else:
             self._propagate(active)
-        self.never_zero = np.bitwise_and.reduce((self.positive | self.negative)[:, : self.count], axis=1)
+        self.never_zero = np.bitwise_and.reduce(self.positive[:, : self.count] | self.negative[:, : self.count], axis=1)
 
     def _propagate(self, active: BoolArray) -> None:
         """Values, error bounds and signs in the next layer. The bounds are added up in float32 where that is what it
@@ -343,10 +346,10 @@ class GeneratorTable:
 
     def close(self) -> None:
         """Forget the floats; exact coordinates stay available."""
-        self._values, self._errors = np.zeros((0, 0)), np.zeros((0, 0))
+        self._values = self._errors = _NO_NUMBERS
         self.exact.close(self.count)
         self.finite = self.finite[: self.count].copy()
-        self.positive = self.negative = np.zeros((0, 0), dtype=np.uint64)
+        self.positive = self.negative = _NO_SIGNS
         self._loops = None
 
     def part(self, generators: IntArray) -> GeneratorTable:

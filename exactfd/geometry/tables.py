@@ -19,6 +19,8 @@ Rows = tuple[Indices, Indices]  # rows of varying length: all entries in one arr
 
 _NO_WORDS: Words = np.zeros(0, dtype=np.uint64)
 _NO_CELLS: Indices = np.zeros(0, dtype=np.int32)
+_NO_STARTS: Lengths = np.zeros(0, dtype=np.int64)
+_NO_ENDS: Indices = np.zeros((0, 2), dtype=np.int32)
 _NO_FLAGS: Flags = np.zeros(0, dtype=np.uint8)
 
 _CHUNK = 1 << 22  # entries of a temporary array in passes over all cells
@@ -40,23 +42,25 @@ class CellTable:
         if facets is None:
             facets = np.zeros((count, 0), dtype=np.int32)
         width, room = facets.shape[1], max(count, _LEAST)
-        rows, edges = room if dimension > 1 else 0, room if dimension == 1 else 0
-        self.flat: Indices = np.empty(max(facets.size, 8 * _LEAST) if rows else 0, dtype=np.int32)
-        self.starts: Lengths = np.empty(rows, dtype=np.int64)
-        self.sizes: Indices = np.empty(rows, dtype=np.int32)
-        self.ends: Indices = np.empty((edges, 2), dtype=np.int32)
+        self.flat, self.starts, self.sizes, self.ends = _NO_CELLS, _NO_STARTS, _NO_CELLS, _NO_ENDS
         self.used = self.stale = 0
-        if edges and width:
-            self.ends[:count] = facets
-        elif rows and width:
-            self.used = facets.size
-            self.flat[: self.used] = facets.reshape(-1)
-            self.starts[:count], self.sizes[:count] = np.arange(0, self.used, width), width
-        self.positive: Words = np.empty(room, dtype=np.uint64)  # signs of the neurons of one word
-        self.negative: Words = np.empty(room, dtype=np.uint64)
+        if dimension == 1:
+            self.ends = np.empty((room, 2), dtype=np.int32)
+            if width:
+                self.ends[:count] = facets
+        elif dimension:
+            self.flat = np.empty(max(facets.size, 8 * _LEAST), dtype=np.int32)
+            self.starts, self.sizes = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int32)
+            if width:
+                self.used = facets.size
+                self.flat[: self.used] = facets.reshape(-1)
+                self.starts[:count], self.sizes[:count] = np.arange(0, self.used, width), width
+        self.positive: Words = _NO_WORDS  # signs of the neurons of one word, once there is one
+        self.negative: Words = _NO_WORDS
         self.finite: BoolArray = np.empty(room, dtype=bool)
         self.finite[:count] = finite
-        self.position: Indices = np.empty(room, dtype=np.int32)  # scratch: number among the mixed cells
+        # scratch: number among the mixed cells
+        self.position: Indices = np.empty(room, dtype=np.int32) if dimension else _NO_CELLS
         self.origin_dimension: Flags
         self.origin: Indices
         self.restart_origins()
@@ -172,7 +176,7 @@ class CellTable:
         """The signs of every cell for the neurons of a word, from those of the cells one dimension lower.
 
         Returns the cells that have both signs of a neuron, the bits of such neurons, and how many cells they are; there
-        may be room behind them.
+        may be room behind them (pages that are never written to cost nothing).
         """
         count, room = self.count, len(self.finite)
         self.positive, self.negative = np.empty((2, room), dtype=np.uint64)
@@ -183,7 +187,7 @@ class CellTable:
             both = self.positive[:count] & self.negative[:count]
             cells = np.flatnonzero(both).astype(np.int32)
             return cells, both[cells], len(cells)
-        cells, mixed = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.uint64)
+        cells, mixed = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.uint64)
         found = below, self.positive, self.negative, cells, mixed
         if self.dimension == 1:
             return cells, mixed, loops.mixed_ends(self.ends, count, *found)
@@ -244,12 +248,13 @@ class CellTable:
         count, capacity = self.count, max(needed, 2 * len(self.finite))
         self.finite, self.origin = _grown(self.finite, count, capacity), _grown(self.origin, count, capacity)
         self.origin_dimension = _grown(self.origin_dimension, count, capacity)
-        self.position = _grown(self.position, count, capacity)
         if self.dimension == 1:
             self.ends = _grown(self.ends, count, capacity)
         elif self.dimension:
             self.starts, self.sizes = _grown(self.starts, count, capacity), _grown(self.sizes, count, capacity)
         if self.dimension:
+            self.position = _grown(self.position, count, capacity)
+        if len(self.positive):
             self.positive = _grown(self.positive, count, capacity)
             self.negative = _grown(self.negative, count, capacity)
 
@@ -262,9 +267,11 @@ class CellTable:
     def close(self) -> None:
         """Keep the facets only."""
         self.pack()
-        self.flat = self.flat[: self.used].copy()
-        self.starts, self.sizes = self.starts[: self.count].copy(), self.sizes[: self.count].copy()
-        self.ends = self.ends[: self.count].copy()
+        if self.dimension == 1:
+            self.ends = self.ends[: self.count].copy()
+        elif self.dimension:
+            self.flat = self.flat[: self.used].copy()
+            self.starts, self.sizes = self.starts[: self.count].copy(), self.sizes[: self.count].copy()
         self.finite = self.finite[: self.count].copy()
         self.positive = self.negative = _NO_WORDS
         self.origin = self.position = _NO_CELLS

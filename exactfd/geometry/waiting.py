@@ -11,18 +11,22 @@ from exactfd.geometry.tables import Indices, Lengths
 
 COMPRESS = 16  # neurons between two looks for cells that no further neuron of the word cuts
 
+_NO_CELLS: Indices = np.zeros(0, dtype=np.int32)
+_NO_WORDS: Words = np.zeros(0, dtype=np.uint64)
+_NO_PLACES: Lengths = np.zeros(0, dtype=np.int64)
+
 
 class Waiting:
     """Cells of one dimension that neurons of the current word may still cut, with the bits of those neurons."""
 
     def __init__(self) -> None:
-        self.cells: Indices = np.zeros(0, dtype=np.int32)
-        self.mixed: Words = np.zeros(0, dtype=np.uint64)
+        self.cells: Indices = _NO_CELLS
+        self.mixed: Words = _NO_WORDS
         self.count = 0
         # what the loops find: the cells that a neuron cuts and their places, and where the rows of their parts begin
-        self.found: Indices = np.zeros(0, dtype=np.int32)
-        self.places: Indices = np.zeros(0, dtype=np.int32)
-        self.begins: Lengths = np.zeros(0, dtype=np.int64)
+        self.found: Indices = _NO_CELLS
+        self.places: Indices = _NO_CELLS
+        self.begins: Lengths = _NO_PLACES
 
     def collect(self, cells: Indices, mixed: Words, count: int) -> None:
         """Start a word: the first ``count`` of the ``cells`` wait for the neurons whose bits are in ``mixed``."""
