@@ -51,7 +51,12 @@ class Request:
     progress: Progress = silent
     limit: str | None = None
     listed: int = 0
+    list_complete: bool = True
     tally: dict[str, Any] = field(default_factory=dict)
+
+    def ran_out(self, error: BudgetExceeded) -> None:
+        """The budget has ended before the last cell that was asked for."""
+        self.limit, self.list_complete = str(error), False
 
     def head(self, algorithm: str) -> dict[str, Any]:
         """Keys that are known before any cell is."""
@@ -200,7 +205,7 @@ def _whole_complex(request: Request, answer: Answer) -> None:
             total = sum(complex_.f_vector) if request.dimension is None else complex_.f_vector[request.dimension]
             cells = _listed(request, (cell.to_dict() for cell in complex_.cells(request.dimension)), total)
     except BudgetExceeded as error:
-        request.limit = str(error)
+        request.ran_out(error)
         # cutting by further neurons only adds cells: the counts so far are lower bounds
         found = {**dict.fromkeys(_COUNTS), "complete": False, "f_vector_at_least": list(error.partial or ())}
     _write(request, answer, "complex", found, cells)
@@ -249,7 +254,7 @@ def _out_of_budget(request: Request) -> bool:
     try:
         request.budget.check()
     except BudgetExceeded as error:
-        request.limit = str(error)
+        request.ran_out(error)
         return True
     return False
 
@@ -258,7 +263,7 @@ def _tail(request: Request) -> dict[str, Any]:
     """Keys that are known at the end only."""
     tail: dict[str, Any] = {"limit": request.limit}
     if request.listing:
-        tail = {"listed_cells": request.listed, "list_complete": request.limit is None, **tail}
+        tail = {"listed_cells": request.listed, "list_complete": request.list_complete, **tail}
     return tail
 
 
@@ -284,7 +289,8 @@ def _skeleton(request: Request, answer: Answer) -> str:
     except NotSimple:
         return engine_after_skeleton(homogeneous)
     except BudgetExceeded as error:
-        request.limit, top, certified = str(error), error.partial, {}
+        request.ran_out(error)
+        top, certified = error.partial, {}
     if top is not None:
         found["top_cells"], found["complete"] = len(top), top.complete
         found["smooth_top_cells"] = int(smooth_mask(top.labels, request.network.relu_widths).sum())
@@ -346,7 +352,7 @@ def _walk(request: Request) -> Iterator[dict[str, Any]]:
             request.listed += request.listing
             yield _entry(request, labels, None, point)
     except BudgetExceeded as error:
-        request.limit = str(error)
+        request.ran_out(error)
     request.tally = {"top_cells": found, "smooth_top_cells": smooth, "complete": request.limit is None}
 
 

@@ -99,9 +99,13 @@ def load_points(path: StrPath, *, dimension: int | None = None) -> points.Points
 def save(network: Network, path: StrPath) -> None:
     """Write the JSON file of a network, atomically; :func:`load` reads the same network back, exactly.
 
-    Raises ``InputError`` when the file cannot be written.
+    Raises ``InputError`` when the file cannot be written, or has an extension by which it would be read as something
+    else.
     """
     with located(path):
+        extension = os.path.splitext(os.fspath(path))[1].lower()
+        if _NETWORKS.get(extension, networks.read) is not networks.read:
+            raise InputError(f"networks are written as JSON: expected the extension .json, found {extension}")
         text = networks.dumps(network)
     write_atomically(path, text)
 

@@ -327,8 +327,9 @@ def test_a_certificate_that_is_not_finished_costs_no_answer(answer, random_netwo
     for name in ("f_vector_certificate", "top_cells_certificate"):
         monkeypatch.setattr(certificates, name, out_of_budget)
     path, file = random_network(4, 5, 4, 1), tmp_path / "certificate.json"
-    complete = answer("cells", path, "--algorithm", algorithm)
-    found = answer("cells", path, "--algorithm", algorithm, "--certificate", file, code=4)
+    complete = answer("cells", path, "--list", "--algorithm", algorithm)
+    found = answer("cells", path, "--list", "--algorithm", algorithm, "--certificate", file, code=4)
+    assert complete["list_complete"] is True
     assert found == {**complete, "limit": "no certificate: enough"}
     assert not file.exists()
 
@@ -362,7 +363,7 @@ def test_the_list_stops_in_time_and_says_so(answer, examples, monkeypatch):
 
     def out_of_budget(request):
         if next(looks, True):
-            request.limit = "the time limit of 1 s ran out (--time-limit)"
+            request.ran_out(BudgetExceeded("the time limit of 1 s ran out (--time-limit)"))
         return request.limit is not None
 
     monkeypatch.setattr("exactfd.cli.cells._out_of_budget", out_of_budget)

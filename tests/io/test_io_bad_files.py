@@ -432,7 +432,12 @@ def test_standard_input_that_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_writing_where_nothing_can_be_written(tmp_path: Path) -> None:
     network = Network([([[1]], [1])])
-    for path, found in [(tmp_path, "directory"), (tmp_path / "no" / "net.json", "No such file")]:
+    places = [(tmp_path, "directory"), (tmp_path / "no" / "net.json", "No such file")]
+    # `load` would take JSON for something else there
+    places += [
+        (tmp_path / f"net{extension}", r"expected the extension \.json") for extension in (".npz", ".PT", ".onnx")
+    ]
+    for path, found in places:
         with pytest.raises(InputError, match=found):
             save(network, path)
     assert list(tmp_path.iterdir()) == []
