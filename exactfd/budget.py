@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import resource
 import sys
+import threading
 import time
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from exactfd.errors import BudgetExceeded, InputError
 
@@ -20,6 +22,10 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, total: int | None) -> None:
     """The default progress: say nothing."""
+
+
+_limited: WeakSet[Budget] = WeakSet()  # the budgets with a limit on memory
+_adding = threading.Lock()
 
 
 class Budget:
@@ -45,6 +51,9 @@ class Budget:
         self.time_limit = time_limit
         self.memory_limit = memory_limit
         self._start = time.monotonic()
+        if memory_limit is not None:
+            with _adding:
+                _limited.add(self)
 
     @property
     def seconds(self) -> float:
@@ -91,6 +100,13 @@ class BudgetInWorker(Budget):
 
     def _memory(self, bytes_needed: int) -> int:
         return current_memory() - self._before + bytes_needed
+
+
+def has_room_for(bytes_needed: int) -> bool:
+    """Whether so many bytes more are within the limit of every budget that there is: for what may be left undone."""
+    with _adding:
+        budgets = list(_limited)
+    return all(budget._memory(bytes_needed) <= (budget.memory_limit or 0) for budget in budgets)
 
 
 def peak_memory() -> int:

@@ -4,8 +4,8 @@ Where NumPy works on short arrays its calls cost more than the numbers. A module
 module ``x``, which asks for it by :func:`loops` and does without where the answer is None.
 
 Loading Numba takes a third of a second, and compiling some seconds more where nothing has been kept from before. So by
-default the loops are loaded once a process has worked for a second. The environment variable ``EXACTFD_COMPILED`` says
-otherwise: ``always`` loads them at first use, ``never`` does without.
+default the loops are loaded once a process has worked for a second, if every limit on memory leaves room for them. The
+environment variable ``EXACTFD_COMPILED`` says otherwise: ``always`` loads them at first use, ``never`` does without.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import hashlib
 import importlib
 import os
 import pickle
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from exactfd.budget import has_room_for
 from exactfd.errors import InputError, MissingExtraError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -29,6 +31,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 VARIABLE = "EXACTFD_COMPILED"
 _MODES = ("auto", "always", "never")
 _WORKED = 1.0  # CPU seconds of the process after which loading pays
+_ROOM, _MORE_ROOM = 256 << 20, 16 << 20  # bytes for Numba and the first loops that it compiles; for further loops
 
 _OPTIONS = {"error_model": "numpy", "nogil": True}
 
@@ -49,7 +52,7 @@ def loops(name: str) -> ModuleType | None:
     Raises ``MissingExtraError`` where they are always to be used and Numba cannot be imported.
     """
     chosen = mode()
-    if chosen == "never" or (chosen == "auto" and name not in _loaded and time.process_time() < _WORKED):
+    if chosen == "never" or (chosen == "auto" and name not in _loaded and not _pays()):
         return None
     if _loaded.get(name) is None and (name not in _loaded or chosen == "always"):
         try:
@@ -61,6 +64,11 @@ def loops(name: str) -> ModuleType | None:
                 raise
             _loaded[name] = None
     return _loaded[name]
+
+
+def _pays() -> bool:
+    """Whether loops may be loaded now."""
+    return time.process_time() >= _WORKED and has_room_for(_MORE_ROOM if "numba" in sys.modules else _ROOM)
 
 
 def compiled(function: Function) -> Function:

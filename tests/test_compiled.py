@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from exactfd import compiled
+from exactfd.budget import Budget, BudgetInWorker, current_memory, peak_memory
 from exactfd.errors import InputError, MissingExtraError
 
 
@@ -32,6 +33,26 @@ def test_by_default_a_process_works_for_a_second_first(monkeypatch, no_loops_yet
     assert compiled.loops("json").__name__ == "json"
     monkeypatch.setenv(compiled.VARIABLE, "never")
     assert compiled.loops("json") is None
+
+
+def test_nothing_is_loaded_that_does_not_fit_in_a_limit_on_memory(monkeypatch, no_loops_yet):
+    """Neither where the limit is one for the process nor where it is one for what a computation adds."""
+    monkeypatch.delenv(compiled.VARIABLE, raising=False)
+    monkeypatch.setattr(compiled.time, "process_time", lambda: 1.1)
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    for make in (
+        lambda room: Budget(memory_limit=peak_memory() + room),
+        lambda room: BudgetInWorker(before=current_memory(), memory_limit=room),
+    ):
+        monkeypatch.setattr(compiled, "_loaded", {})
+        budgets = [make(1 << 34), make(200 << 20)]
+        assert compiled.loops("json") is None
+        monkeypatch.setenv(compiled.VARIABLE, "always")
+        assert compiled.loops("json").__name__ == "json"
+        monkeypatch.delenv(compiled.VARIABLE)
+        monkeypatch.setattr(compiled, "_loaded", {})
+        del budgets[1]
+        assert compiled.loops("json").__name__ == "json"
 
 
 def test_what_cannot_be_imported_is_done_without_unless_it_is_asked_for(monkeypatch, no_loops_yet):
