@@ -59,8 +59,8 @@ def canonical_complex(
     budget
         Limits.
     progress
-        Called after every neuron. (Where nobody listens and ``max_cells`` is not set, a small complex on a plane takes
-        a compiled loop half the time.)
+        Called after every neuron. (Where nobody listens and ``max_cells`` is not set, compiled loops take less time
+        for a small complex of two or three inputs.)
     processes
         How many may share the work (this one and others beside it, one BLAS thread each); the result is the same in
         every number. They hold parts of the complex twice for a while. Where they do not help, one works: fewer than

@@ -24,7 +24,7 @@ from exactfd.geometry.ancestry import IntArray
 from exactfd.geometry.bits import BoolArray
 from exactfd.geometry.bounds import FLOOR, SLACK, UNIT, FloatArray
 from exactfd.geometry.homogeneous import HomogeneousNetwork
-from exactfd.geometry.signs import GeneratorTable, blocks
+from exactfd.geometry.signs import Frames, GeneratorTable, Numbers, blocks
 from exactfd.geometry.tables import CellTable
 
 
@@ -143,28 +143,29 @@ class PlaneTable(GeneratorTable):
     # ------------------------------------------------------------------ many neurons
 
     @property
-    def numbers(self) -> tuple[tuple[FloatArray, FloatArray, int], tuple[bool, IntArray, FloatArray, IntArray, int]]:
-        """What the loop over many neurons reads: numbers at generators, and the frames of the last layer."""
-        framed = self._frames is not None
-        frames = _NO_FRAMES if self._frames is None else self._frames
-        return (self._values, self._errors, self._dropped), (
-            *(framed, frames, self._heights, self._carriers, self._polygons),
-        )
+    def stride(self) -> int:
+        """As there; here nothing is forgotten."""
+        return bits.WORD
+
+    @property
+    def numbers(self) -> tuple[Numbers, Frames]:
+        """As there, with the frames of the last layer."""
+        numbers, none = super().numbers
+        if self._frames is None:
+            return numbers, none
+        return numbers, (True, self._frames, self._heights, self._carriers, self._polygons)
 
     def reserve(self, points: int, edges: int) -> None:
-        """Room for so many generators and carriers."""
-        self._reserve(points)
+        """As there, and for carriers."""
+        super().reserve(points, edges)
         if self._frames is not None:
             self._reserve_carriers(edges)
 
     def note_run(self, points: int, edges: int, made: Iterable[tuple[int, int]]) -> None:
-        """How many generators and edges there are after some neurons; and for each neuron the first generator that it
-        made, or -1.
-        """
-        self.count = points
+        """As there."""
+        super().note_run(points, edges, made)
         if self._frames is not None:
             self._edges = edges
-        self.exact.made += [(first, self._layer, neuron) for neuron, first in made if first >= 0]
 
     # ------------------------------------------------------------------ one neuron, by NumPy
 
@@ -251,6 +252,5 @@ class PlaneTable(GeneratorTable):
 
 #: The second vector on an edge: the third coordinate is 0 there.
 _THIRD = np.array([[0.0], [0.0], [1.0]])
-_NO_FRAMES = np.zeros((3, 0), dtype=np.int64)
 _NO_HEIGHTS, _NO_CARRIERS = np.zeros((2, 0)), np.zeros((0, 2), dtype=np.int32)
 _NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])

@@ -43,6 +43,12 @@ _FORGOTTEN = 16  # neurons of which the values are dropped together; a multiple 
 _AHEAD = 256  # generators looked at together when signs that were left out are found
 
 
+#: Values, bounds on their errors, the number of columns that are dropped, whether those of finished neurons are.
+Numbers = tuple[FloatArray, FloatArray, int, bool]
+#: Whether there are any; frames, heights, carriers, the number of the first frame of a polygon.
+Frames = tuple[bool, IntArray, FloatArray, IntArray, int]
+
+_NO_FRAMES: Frames = (False, np.zeros((3, 0), np.int64), np.zeros((2, 0)), np.zeros((0, 2), np.int32), 0)
 _NO_SIGNS: Words = np.zeros((0, 1), dtype=np.uint64)
 _NO_NUMBERS: FloatArray = np.zeros((0, 1))
 
@@ -266,6 +272,29 @@ class GeneratorTable:
     def columns(self) -> tuple[Words, Words, BoolArray, IntArray]:
         """What the loops write to beside the floats."""
         return self.positive, self.negative, self.finite, self.exact.parents
+
+    # ------------------------------------------------------------------ many neurons at a time
+
+    @property
+    def stride(self) -> int:
+        """Neurons, from a multiple on, between two for which :meth:`start_neuron` has something to do."""
+        return _FORGOTTEN if self._is_last else bits.WORD
+
+    @property
+    def numbers(self) -> tuple[Numbers, Frames]:
+        """What the loop over many neurons reads: numbers at generators, and frames."""
+        return (self._values, self._errors, self._dropped, self._is_last), _NO_FRAMES
+
+    def reserve(self, points: int, edges: int) -> None:
+        """Room for so many generators, on so many edges."""
+        self._reserve(points)
+
+    def note_run(self, points: int, edges: int, made: Iterable[tuple[int, int]]) -> None:
+        """How many generators and edges there are after some neurons; and for each neuron the first generator that it
+        made, or -1.
+        """
+        self.count = points
+        self.exact.made += [(first, self._layer, neuron) for neuron, first in made if first >= 0]
 
     def note_added(self, neuron: int, added: int, undecided: IntArray) -> None:
         """Loops have added generators; integers tell the signs of the ``undecided`` among them.

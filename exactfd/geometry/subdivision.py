@@ -36,7 +36,7 @@ from exactfd.geometry import bits
 from exactfd.geometry.bits import BoolArray, Words
 from exactfd.geometry.homogeneous import HomogeneousNetwork
 from exactfd.geometry.plane import PlaneTable
-from exactfd.geometry.plane_runs import PlaneRuns, runs
+from exactfd.geometry.runs import Runs, runs
 from exactfd.geometry.signs import GeneratorTable
 from exactfd.geometry.start import Walls, cube, half_space
 from exactfd.geometry.tables import CellTable, Indices, LabelHistory, Lengths, Rows
@@ -117,9 +117,9 @@ class Subdivision:
             self.check_budget()
         self._record(layer)
 
-    def _runs(self, progress: Progress) -> PlaneRuns | None:
+    def _runs(self, progress: Progress) -> Runs | None:
         """What cuts by many neurons in one call, where nobody asks after each neuron."""
-        if self.dimension != 2 or progress is not silent or self.budget.max_cells is not None:
+        if progress is not silent or self.budget.max_cells is not None:
             return None
         return runs(self.generators, self.tables, self._waiting, self.ask_for)
 

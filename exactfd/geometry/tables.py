@@ -232,6 +232,14 @@ class CellTable:
             self.count = new.stop
 
     @property
+    def columns(
+        self,
+    ) -> tuple[Indices, Indices, Lengths, Indices, Indices, Words, Words, Indices, Flags, BoolArray]:
+        """All that there is about the cells, for compiled loops."""
+        rows = self.ends, self.flat, self.starts, self.sizes
+        return *rows, self.position, self.positive, self.negative, self.origin, self.origin_dimension, self.finite
+
+    @property
     def origins(self) -> tuple[Indices, Flags, BoolArray]:
         """What new cells have from the cells that contain them."""
         return self.origin, self.origin_dimension, self.finite

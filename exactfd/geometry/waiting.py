@@ -53,6 +53,11 @@ class Waiting:
             self.mixed, old_mixed = np.empty(room, dtype=np.uint64), self.mixed
             self.cells[: self.count], self.mixed[: self.count] = old_cells[: self.count], old_mixed[: self.count]
 
+    @property
+    def columns(self) -> tuple[Indices, Words, Indices, Indices, Lengths]:
+        """All of it, for compiled loops."""
+        return self.cells, self.mixed, self.found, self.places, self.begins
+
     def find(self, loops: Any, bit: np.uint64, position: Indices) -> int:
         """Number of cells that the neuron ``bit`` cuts: they are noted, with their places and positions."""
         self.reserve_found()

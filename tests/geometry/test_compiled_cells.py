@@ -18,7 +18,7 @@ import exactfd
 from exactfd import compiled
 from exactfd.budget import Budget, silent
 from exactfd.errors import BudgetExceeded
-from exactfd.geometry import plane_runs, signs_loops, tables_loops
+from exactfd.geometry import runs, signs_loops, tables_loops
 from exactfd.geometry import signs as signs_module
 from exactfd.geometry import tables as tables_module
 from exactfd.geometry.bits import WORD
@@ -74,10 +74,11 @@ def test_degenerate_networks(seed):
         assert_alike(network, GeneratorTable)
 
 
-def test_neurons_one_by_one_on_a_plane():
+def test_neurons_one_by_one():
     """As they are cut where somebody listens: many in one call give the same."""
     known = [network for _, network in degenerate_networks(903, 168)]
-    for network in [*known, *(gaussian(sizes, 4) for sizes in ((2, 130, 1), (2, 66, 4, 1), (2, 12, 12, 12, 1)))]:
+    random = (2, 130, 1), (2, 66, 4, 1), (2, 12, 12, 12, 1), (3, 36, 1), (3, 7, 20, 1), (3, 6, 5, 4, 1), (4, 8, 5, 1)
+    for network in [*known, *(gaussian(sizes, 4) for sizes in random)]:
         for walls in (None, square(network)):
             many, one = (run("always", network, walls, None, listener) for listener in (silent, lambda *_: None))
             assert_same(many, one)
@@ -173,9 +174,10 @@ def test_loops_may_come_in_the_middle(monkeypatch):
 def test_arrays_that_grow_all_the_time(monkeypatch):
     monkeypatch.setattr(tables_module, "_LEAST", 1)
     monkeypatch.setattr(signs_module, "_LEAST", 1)
-    monkeypatch.setattr(plane_runs, "_LEAST", 1)
-    monkeypatch.setattr(plane_runs, "_SMALL", 0)
-    for network in [network for _, network in degenerate_networks(41, 42)] + [gaussian((4, 5, 5, 1), 1)]:
+    monkeypatch.setattr(runs, "_LEAST", 1)
+    monkeypatch.setattr(runs, "_SMALL", 0)
+    random = [gaussian((4, 5, 5, 1), 1), gaussian((3, 9, 20, 1), 1)]
+    for network in [network for _, network in degenerate_networks(41, 42)] + random:
         assert_alike(network)
 
 
@@ -286,20 +288,23 @@ def test_budgets_end_alike(sizes):
         assert plain == fast
 
 
-@pytest.mark.parametrize("most", [0, 30, 1 << 13])
-def test_budgets_that_are_asked_seldom(monkeypatch, most):
+@pytest.mark.parametrize(
+    ("sizes", "most", "states"),
+    [((2, 9, 8, 1), 0, 17), ((2, 9, 8, 1), 30, 9), ((2, 9, 8, 1), 1 << 13, 4), ((3, 6, 5, 1), 0, 10)],
+)
+def test_budgets_that_are_asked_seldom(monkeypatch, sizes, most, states):
     """Many neurons in one call: what is known when a limit runs out is a lower bound, as ever."""
-    monkeypatch.setattr(plane_runs, "_MOST", most)
-    network, partial = gaussian((2, 9, 8, 1), 6), set()
+    monkeypatch.setattr(runs, "_MOST", most)
+    network, partial = gaussian(sizes, 6), set()
     whole = outcome("never", network, None)
     for looks in range(1, 60):
         found = outcome("always", network, Countdown(looks))
         if found[0] == "enough":
-            partial.add(found[1] or (0, 0, 0))
+            partial.add(found[1] or (0,) * (sizes[0] + 1))
         else:
             assert found == whole
     assert all(a <= b for known in partial for a, b in zip(known, whole, strict=True))
-    assert len(partial) == {0: 17, 30: 9, 1 << 13: 4}[most]
+    assert len(partial) == states
 
 
 @pytest.mark.parametrize("inputs", [2, 3])
