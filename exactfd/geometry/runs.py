@@ -1,5 +1,4 @@
-"""Many neurons in one compiled call, in the plane and in space: small complexes take two thirds to a third of the time.
-"""
+"""Many neurons in one compiled call, in the plane and in space: small complexes take a third to two thirds as long."""
 
 from __future__ import annotations
 
@@ -30,10 +29,6 @@ def runs(
         return None
     loops = compiled.loops("exactfd.geometry.runs_loops")
     return None if loops is None else Runs(generators, tables, waiting, ask_for, loops)
-
-
-#: In place of the cells of dimension 3, in the plane.
-_NO_TABLE, _NO_LIST = [CellTable(0, None, np.zeros(0, dtype=bool)).columns], [Waiting().columns]
 
 
 class Runs:
@@ -68,13 +63,14 @@ class Runs:
             (table.count, table.used, table.stale, cells.count, 0, 0)
             for table, cells in zip(tables, waiting, strict=True)
         ]
-        state, top = np.array([*numbers, (0,) * 6][:4], dtype=np.int64), len(tables) - 1
+        state, solid = np.array([*numbers, (0,) * 6][:4], dtype=np.int64), len(tables) > 3
         while True:
             first = neuron
             reason = loops.run(
-                *(at, state, last, _MOST, finish, top),
-                (*[table.columns for table in tables], *_NO_TABLE[top - 2 :]),
-                (*[cells.columns for cells in waiting[1:]], *_NO_LIST[top - 2 :]),
+                *(at, state, last, _MOST, finish),
+                (tables[0].columns, tables[1].columns, tables[2].columns),
+                (waiting[1].columns, waiting[2].columns),
+                (tables[3].columns, waiting[3].columns) if solid else None,
                 (*generators.columns, generators.never_zero),
                 *generators.numbers,
                 (self._pairs, self._undecided, made, self._spare),

@@ -45,9 +45,9 @@ def run(
     last: int,
     most: int,
     finish: bool,
-    top: int,
-    tables: tuple[Table, Table, Table, Table],
-    waiting: tuple[List, List, List],
+    tables: tuple[Table, Table, Table],
+    waiting: tuple[List, List],
+    space: tuple[Table, List] | None,
     generators: tuple[Words, Words, BoolArray, Indices, Words],
     numbers: tuple[FloatArray, FloatArray, int, bool],
     frames: tuple[bool, IntArray, FloatArray, Indices, int],
@@ -55,11 +55,11 @@ def run(
 ) -> int:
     """Cut by the neurons of one word, up to ``last`` (not included) or until about ``most`` cells have been cut.
 
-    With ``finish`` the first neuron has been begun, and ended in ``UNDECIDED``. The highest dimension ``top`` is 2, and
-    the last table and list are empty then, or 3.
+    With ``finish`` the first neuron has been begun, and ended in ``UNDECIDED``. What there is of dimension 3 is in
+    ``space``; for the plane, where that is None, the loop is compiled apart.
     """
-    points, edges, polygons, solids = tables
-    first, second, third = waiting
+    points, edges, polygons = tables
+    first, second = waiting
     at_positive, at_negative, at_finite, parents, never_zero = generators
     values, errors, dropped, forgets = numbers
     framed, corners, heights, carriers, first_frame = frames
@@ -71,21 +71,23 @@ def run(
         word, bit = neuron // WORD, _ONE << np.uint64(neuron % WORD)
         if not finish:
             state[:, CUT] = state[:, ROOM] = 0
-            if (
-                len(found) < state[1, WAIT]
-                or len(cut_polygons) < state[2, WAIT]
-                or (top == 3 and len(third[2]) < state[3, WAIT])
-            ):
+            if len(found) < state[1, WAIT] or len(cut_polygons) < state[2, WAIT]:
+                return SHORT
+            if space is not None and len(space[1][2]) < state[3, WAIT]:
                 return SHORT
             if neuron % COMPRESS == 0:
                 state[1, WAIT] = compress(first[0], first[1], state[1, WAIT])
                 state[2, WAIT] = compress(second[0], second[1], state[2, WAIT])
-                state[3, WAIT] = compress(third[0], third[1], state[3, WAIT])
-            if top == 3:
-                state[3, CUT] = _hit(bit, state[3], solids, third)
-            if top == 2 or state[3, CUT]:  # a cell of which a face is cut is cut
-                state[2, CUT] = _hit(bit, state[2], polygons, second)
-            if state[top, CUT] == 0:
+            if space is None:
+                state[2, CUT] = most_cut = _hit(bit, state[2], polygons, second)
+            else:
+                solids, third = space
+                if neuron % COMPRESS == 0:
+                    state[3, WAIT] = compress(third[0], third[1], state[3, WAIT])
+                state[3, CUT] = most_cut = _hit(bit, state[3], solids, third)
+                if most_cut:
+                    state[2, CUT] = _hit(bit, state[2], polygons, second)
+            if most_cut == 0:  # and so no face of a cell
                 made[neuron] = -1
                 at[NEURON] += 1
                 continue
@@ -95,16 +97,18 @@ def run(
                 min(len(points[9]), len(at_finite), at_positive.shape[1]) < new + m
                 or _short(state[1], edges, first, state[2, CUT])
                 or _short(state[2], polygons, second, state[3, CUT])
-                or (top == 3 and _short(state[3], solids, third, 0))
                 or min(len(pairs), len(undecided)) < m
                 or (framed and len(carriers) < state[1, COUNT] + m + state[2, CUT])
                 or (not framed and min(len(values), len(errors)) < new + m)
             ):
                 return SHORT
+            if space is not None and _short(state[3], space[0], space[1], 0):
+                return SHORT
             signs, zeros = at_positive[word], never_zero[word] & bit == _NONE
             # where a pool is too short nothing counts, of either dimension
             used2, used3, stale2, stale3 = state[2, USED], state[3, USED], 0, 0
-            if top == 3:
+            if space is not None:
+                solids, third = space
                 used3, used2, stale3 = split(
                     bit, third[2], state[3, CUT], third[4], solids[1], used3, solids[2], solids[3], state[3, COUNT],
                     polygons[5], polygons[6], polygons[4], polygons[1], used2, polygons[2], polygons[3],
@@ -146,12 +150,19 @@ def run(
             edges[5], edges[6], first[0], first[1], state[1, WAIT], edges[7], edges[8], edges[9],
             cut_polygons, state[2, CUT], polygons[7], polygons[8], polygons[9], points[7], points[8], points[9],
         )  # fmt: skip
-        state[2, WAIT] = enter(
-            cut_polygons, second[3], state[2, CUT], second[4], polygons[1], polygons[2], polygons[3], state[2, COUNT],
-            edges[5], edges[6], polygons[5], polygons[6], second[0], second[1], state[2, WAIT],
-            polygons[7], polygons[8], polygons[9], third[2], state[3, CUT], solids[7], solids[8], solids[9],
-        )  # fmt: skip
-        if top == 3:
+        if space is None:
+            state[2, WAIT] = enter(
+                cut_polygons, second[3], state[2, CUT], second[4], polygons[1], polygons[2], polygons[3],
+                state[2, COUNT], edges[5], edges[6], polygons[5], polygons[6], second[0], second[1], state[2, WAIT],
+                polygons[7], polygons[8], polygons[9], cut_polygons, 0, polygons[7], polygons[8], polygons[9],
+            )  # fmt: skip
+        else:
+            solids, third = space
+            state[2, WAIT] = enter(
+                cut_polygons, second[3], state[2, CUT], second[4], polygons[1], polygons[2], polygons[3],
+                state[2, COUNT], edges[5], edges[6], polygons[5], polygons[6], second[0], second[1], state[2, WAIT],
+                polygons[7], polygons[8], polygons[9], third[2], state[3, CUT], solids[7], solids[8], solids[9],
+            )  # fmt: skip
             state[3, WAIT] = enter(
                 third[2], third[3], state[3, CUT], third[4], solids[1], solids[2], solids[3], state[3, COUNT],
                 polygons[5], polygons[6], solids[5], solids[6], third[0], third[1], state[3, WAIT],
@@ -161,7 +172,9 @@ def run(
             state[k, COUNT] += state[k, CUT] + state[k + 1, CUT]
         state[3, COUNT] += state[3, CUT]
         work += state[1, CUT] + state[2, CUT] + state[3, CUT]
-        packed = _pack(state[2], polygons, spare) and _pack(state[3], solids, spare)
+        packed = _pack(state[2], polygons, spare)
+        if space is not None:
+            packed = _pack(state[3], space[0], spare) and packed
         at[NEURON] += 1
         if work > most or not packed:
             return BUSY
