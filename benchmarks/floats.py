@@ -24,10 +24,12 @@ from exactfd.geometry.subdivision import Subdivision
 class FloatTable(GeneratorTable):
     """Signs as the floats have them."""
 
+    has_loops = False  # but those below
+
     def _compiled(self) -> ModuleType | None:
         return compiled.loops("benchmarks.float_loops")
 
-    def _propagate(self, active: Any) -> None:
+    def _propagate(self, active: Any, check: Any) -> None:
         matrix, _ = self.network.float_layer(self._layer)
         inputs = self._values[: self.count]
         np.maximum(inputs, 0.0, out=inputs)
@@ -54,7 +56,7 @@ class FloatTable(GeneratorTable):
         values = self._values[rows, :-1]
         return values > 0.0, values < 0.0
 
-    def _refresh(self, generators: Any) -> None:
+    def _refresh(self, generators: Any, check: Any = None) -> None:
         """Nothing is decided by integers: the corners to start from are half axes."""
 
 

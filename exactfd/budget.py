@@ -95,15 +95,17 @@ class BudgetInWorker(Budget):
     """
 
     def __init__(self, *, before: int, **limits: Any) -> None:
+        self._before = before  # first: other threads may ask from then on
         super().__init__(**limits)
-        self._before = before
 
     def _memory(self, bytes_needed: int) -> int:
         return current_memory() - self._before + bytes_needed
 
 
 def has_room_for(bytes_needed: int) -> bool:
-    """Whether so many bytes more are within the limit of every budget that there is: for what may be left undone."""
+    """Whether so many bytes more are within the limit of every budget of this process that is still there: for what may
+    be left undone.
+    """
     with _adding:
         budgets = list(_limited)
     return all(budget._memory(bytes_needed) <= (budget.memory_limit or 0) for budget in budgets)

@@ -14,7 +14,6 @@ import hashlib
 import importlib
 import os
 import pickle
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,11 +30,13 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 VARIABLE = "EXACTFD_COMPILED"
 _MODES = ("auto", "always", "never")
 _WORKED = 1.0  # CPU seconds of the process after which loading pays
-_ROOM, _MORE_ROOM = 256 << 20, 16 << 20  # bytes for Numba and the first loops that it compiles; for further loops
+_ROOM, _MORE_ROOM = 320 << 20, 64 << 20  # bytes, for Numba and what it compiles: the first loops, and further ones
+_PAUSE = 0.2  # CPU seconds between two looks whether there is room
 
 _OPTIONS = {"error_model": "numpy", "nogil": True}
 
 _loaded: dict[str, ModuleType | None] = {}
+_next_look = 0.0  # CPU seconds of the process
 
 
 def mode() -> str:
@@ -68,7 +69,14 @@ def loops(name: str) -> ModuleType | None:
 
 def _pays() -> bool:
     """Whether loops may be loaded now."""
-    return time.process_time() >= _WORKED and has_room_for(_MORE_ROOM if "numba" in sys.modules else _ROOM)
+    global _next_look
+    now = time.process_time()
+    if now < max(_WORKED, _next_look):
+        return False
+    if has_room_for(_MORE_ROOM if any(_loaded.values()) else _ROOM):
+        return True
+    _next_look = now + _PAUSE
+    return False
 
 
 def compiled(function: Function) -> Function:

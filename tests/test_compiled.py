@@ -39,12 +39,12 @@ def test_nothing_is_loaded_that_does_not_fit_in_a_limit_on_memory(monkeypatch, n
     """Neither where the limit is one for the process nor where it is one for what a computation adds."""
     monkeypatch.delenv(compiled.VARIABLE, raising=False)
     monkeypatch.setattr(compiled.time, "process_time", lambda: 1.1)
-    monkeypatch.delitem(sys.modules, "numba", raising=False)
     for make in (
         lambda room: Budget(memory_limit=peak_memory() + room),
         lambda room: BudgetInWorker(before=current_memory(), memory_limit=room),
     ):
         monkeypatch.setattr(compiled, "_loaded", {})
+        monkeypatch.setattr(compiled, "_next_look", 0.0)
         budgets = [make(1 << 34), make(200 << 20)]
         assert compiled.loops("json") is None
         monkeypatch.setenv(compiled.VARIABLE, "always")
@@ -52,7 +52,37 @@ def test_nothing_is_loaded_that_does_not_fit_in_a_limit_on_memory(monkeypatch, n
         monkeypatch.delenv(compiled.VARIABLE)
         monkeypatch.setattr(compiled, "_loaded", {})
         del budgets[1]
+        assert compiled.loops("json") is None  # nobody looks all the time
+        monkeypatch.setattr(compiled, "_next_look", 1.0)
         assert compiled.loops("json").__name__ == "json"
+
+
+LIMITED = """
+import sys
+from exactfd import Network, canonical_complex, compiled
+from exactfd.budget import Budget, current_memory, peak_memory
+compiled._WORKED = 0.0
+limit = current_memory() + (int(sys.argv[1]) << 20)
+weights = [[[(7 * i * i + 5 * j + 3 * i * j) % 19 - 9 for j in range(m)] for i in range(6)] for m in (3, 6)]
+layers = [(weight, [i % 5 - 2 for i in range(6)]) for weight in weights]
+for inputs in (2, 3):
+    first = [row[:inputs] for row in weights[0]], layers[0][1]
+    cells = canonical_complex(Network([first, layers[1], ([[1] * 6], [0])]), budget=Budget(memory_limit=limit))
+    print(cells.f_vector, "numba" in sys.modules, peak_memory() <= limit)
+"""
+
+
+def test_a_limit_on_memory_is_kept_whatever_the_loops_take(tmp_path):
+    """Nothing has been compiled before."""
+    seen = {}
+    environment = {**os.environ, compiled.VARIABLE: "auto", "NUMBA_CACHE_DIR": str(tmp_path)}
+    for room in (100, 1000):
+        command = [sys.executable, "-c", LIMITED, str(room)]
+        lines = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout.splitlines()
+        seen[room] = [line.rpartition(")")[0] for line in lines]
+        loaded = room == 1000
+        assert [line.rpartition(")")[2].split() for line in lines] == [[str(loaded), "True"]] * 2
+    assert seen[100] == seen[1000]
 
 
 def test_what_cannot_be_imported_is_done_without_unless_it_is_asked_for(monkeypatch, no_loops_yet):

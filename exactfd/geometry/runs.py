@@ -104,7 +104,7 @@ class Runs:
             if k:
                 cells.reserve(cells.count + added)
                 cells.reserve_found()
-            if room > len(table.flat) or (room and k > 1):
+            if room:
                 self._ask_for(4 * table.used)  # entries that are copied
                 table.grow_pool(room)
         self._generators.reserve(self._tables[0].count + least[1], self._tables[1].count + least[1] + least[2])

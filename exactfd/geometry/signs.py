@@ -40,6 +40,7 @@ Exponents = np.ndarray[Any, np.dtype[np.int64]]
 _BLOCK = 1 << 16
 _LEAST = 1024  # room for generators at the beginning
 _FORGOTTEN = 16  # neurons of which the values are dropped together; a multiple of 8
+_TOGETHER = 256  # generators of which integers are found between two looks at limits
 _AHEAD = 256  # generators looked at together when signs that were left out are found
 
 
@@ -94,8 +95,11 @@ class GeneratorTable:
 
     # ------------------------------------------------------------------ layers
 
-    def start_layer(self, layer: int) -> None:
-        """Move to the next layer: ReLU of the present pre-activations, then the affine map of ``layer``."""
+    def start_layer(self, layer: int, check: Callable[[], None] = lambda: None) -> None:
+        """Move to the next layer: ReLU of the present pre-activations, then the affine map of ``layer``.
+
+        ``check`` is called now and then, and may raise; nothing more can be asked of the table then.
+        """
         if layer != self._layer + 1:
             raise ValueError(f"layers come in order: expected {self._layer + 1}, found {layer}")
         self.complete()
@@ -111,10 +115,10 @@ class GeneratorTable:
             else:
                 self._represent(everyone, *self._on_axes(*self._axes))
         else:
-            self._propagate(active)
+            self._propagate(active, check)
         self.never_zero = np.bitwise_and.reduce(self.positive[:, : self.count] | self.negative[:, : self.count], axis=1)
 
-    def _propagate(self, active: BoolArray) -> None:
+    def _propagate(self, active: BoolArray, check: Callable[[], None]) -> None:
         """Values, error bounds and signs in the next layer. The bounds are added up in float32 where that is what it
         says, at half the price.
         """
@@ -138,7 +142,7 @@ class GeneratorTable:
                 sizes *= slack
                 if loops is not None:
                     asked = loops.judge(new_values, new_errors, shares, sizes, rows.start, self.positive, self.negative)
-                    self._refresh(asked)
+                    self._refresh(asked, check)
                     continue
                 new_errors[:, :-1] = np.where(shares > 0.0, shares * sizes[:, None], 0.0)
                 large = ~(np.abs(new_values[:, :-1]) < HUGE)  # a sum may have overflowed on the way
@@ -147,7 +151,7 @@ class GeneratorTable:
             self.positive[:, rows], self.negative[:, rows] = bits.pack(above), bits.pack(below)
             above |= below
             above |= new_errors[:, :-1] == 0.0
-            self._refresh(rows.start + np.flatnonzero(~above.all(axis=1)))
+            self._refresh(rows.start + np.flatnonzero(~above.all(axis=1)), check)
 
     def start_neuron(self, neuron: int) -> None:
         """The neurons of the layer before ``neuron`` are done, all of them. To be called before :meth:`add`."""
@@ -441,10 +445,12 @@ class GeneratorTable:
                 if value != 0:
                     (self.positive if value > 0 else self.negative)[place, v] |= bit
 
-    def _refresh(self, generators: IntArray) -> None:
+    def _refresh(self, generators: IntArray, check: Callable[[], None] = lambda: None) -> None:
         """Exact signs of some generators; their floats become the exact values, rounded (a new positive multiple)."""
-        if len(generators):
-            self._represent(generators, *self._exact_values(generators.tolist()))
+        for first in range(0, len(generators), _TOGETHER):
+            some = generators[first : first + _TOGETHER]
+            check()
+            self._represent(some, *self._exact_values(some.tolist()))
 
     def _represent(self, wanted: IntArray, mantissas: FloatArray, exponents: Exponents) -> None:
         """Note signs, and numbers up to a positive multiple for each generator (see :meth:`_exact_values`)."""

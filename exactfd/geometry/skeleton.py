@@ -86,7 +86,7 @@ class Skeleton:
                 self.generators.complete()
                 count = self.generators.count
                 self.known.append((self.generators.positive[:, :count], self.generators.negative[:, :count]))
-            self.generators.start_layer(layer)
+            self.generators.start_layer(layer, self.budget.check)
             for neuron in range(width):
                 self.generators.start_neuron(neuron)
                 if layer or neuron not in self.pivots:

@@ -145,7 +145,7 @@ class Subdivision:
 
     def _start_layer(self, layer: int) -> None:
         self.ask_for(self.generators.bytes_of_layer(layer))
-        self.generators.start_layer(layer)
+        self.generators.start_layer(layer, self.check_budget)
         for table in self.tables if layer else ():  # at first every cell comes from itself already
             table.restart_origins()
         self.check_budget()

@@ -307,6 +307,33 @@ def test_budgets_that_are_asked_seldom(monkeypatch, sizes, most, states):
     assert len(partial) == states
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_limits_are_looked_at_while_integers_are_found(monkeypatch, mode):
+    """At the start of a layer they may be needed for every generator."""
+    monkeypatch.setattr(signs_module, "_TOGETHER", 2)
+    monkeypatch.setenv(compiled.VARIABLE, mode)
+    rng, tiny = np.random.default_rng(5), Fraction(1, 10**40)
+
+    def layer(m, n):
+        weight, more, bias = (rng.integers(-9, 10, shape).tolist() for shape in ((n, m), (n, m), n))
+        return [[w // 3 + tiny * x for w, x in zip(*rows, strict=True)] for rows in zip(weight, more, strict=True)], [
+            tiny * b for b in bias
+        ]
+
+    subdivision = Subdivision(homogenise(Network([layer(2, 9), layer(9, 6), layer(6, 1)])), None, Budget())
+    subdivision.run_layer(0)
+    table, looks = subdivision.generators, []
+
+    def check():
+        looks.append(table.exact_evaluations)
+        if len(looks) == 4:
+            raise BudgetExceeded("enough")
+
+    with pytest.raises(BudgetExceeded):
+        table.start_layer(1, check)
+    assert np.diff(looks).tolist() == [2, 2, 2]
+
+
 @pytest.mark.parametrize("inputs", [2, 3])
 def test_progress_is_told_alike(inputs):
     seen = []

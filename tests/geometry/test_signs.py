@@ -140,7 +140,7 @@ def test_bounds_cover_the_rounding_of_a_layer(seed):
     table.start_layer(0)
     table._errors[table._values != 0] = 1e-300
     before, active = table._values.copy(), bits.unpack(table.positive, width) > 0
-    table._refresh = lambda _: None  # else a value that is open would be replaced by an exact one
+    table._refresh = lambda *_: None  # else a value that is open would be replaced by an exact one
     table.start_layer(1)
     matrix, rounded = exact_layer(homogeneous, 1), 0
     for v in range(len(points)):
@@ -177,7 +177,7 @@ def test_bounds_cover_what_a_layer_is_given(seed, spread):
     true = [[shifted_by(v, e, random_) for v, e in zip(*row, strict=True)] for row in zip(values, errors, strict=True)]
     table.positive = bits.pack(np.array([[x > 0 for x in row[:-1]] for row in true]))
     active, asked = bits.unpack(table.positive[:, :count], width) > 0, []
-    table._refresh = lambda generators: asked.extend(generators.tolist())
+    table._refresh = lambda generators, _: asked.extend(generators.tolist())
     table.start_layer(1)
     matrix, decided = exact_layer(homogeneous, 1), 0
     above_below = [bits.unpack(words[:, :count], 6) > 0 for words in (table.positive, table.negative)]
@@ -219,7 +219,7 @@ def test_what_overflows_before_or_in_a_layer_is_unknown(monkeypatch):
         chosen = rng.random(table._values.shape) < 0.01
         table._errors[chosen] = rng.choice(odd[:-1], chosen.sum())
         asked = []
-        table._refresh = lambda generators, asked=asked: asked.append(generators.tolist())
+        table._refresh = lambda generators, _, asked=asked: asked.append(generators.tolist())
         with np.errstate(all="ignore"):
             table.start_layer(1)
         found.append((table._values, table._errors, table.positive[:, :count], table.negative[:, :count]))
