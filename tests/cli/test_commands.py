@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -377,6 +380,21 @@ def test_memory_limit(run, examples):
     result = run("dim", examples / "iris_4-6-6-3.json", "--memory-limit", "1M")
     assert result.exit_code == 4
     assert "limit is 1 MiB" in result.stdout
+
+
+LARGE_PARENT = """
+import subprocess, sys
+large = b"x" * (400 << 20)
+sys.exit(subprocess.run([sys.executable, "-m", "exactfd", *sys.argv[1:]]).returncode)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="elsewhere the peak is that of the parent")
+def test_the_memory_of_the_process_that_runs_a_command_does_not_count(examples):
+    """Such as a notebook with large tables."""
+    command = [sys.executable, "-c", LARGE_PARENT, "cells", str(examples / "diamond.json"), "--memory-limit", "300M"]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (0, "")
 
 
 def test_processes_change_nothing_in_an_answer(run, examples, monkeypatch):
