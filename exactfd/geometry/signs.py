@@ -111,7 +111,7 @@ class GeneratorTable:
             self._values, self._errors = np.empty((2, self.count, self._width + 1))
             everyone = np.arange(self.count)
             if self._axes is None:
-                self._refresh(everyone)
+                self._refresh(everyone, check)
             else:
                 self._represent(everyone, *self._on_axes(*self._axes))
         else:
