@@ -150,19 +150,16 @@ def run(
             edges[5], edges[6], first[0], first[1], state[1, WAIT], edges[7], edges[8], edges[9],
             cut_polygons, state[2, CUT], polygons[7], polygons[8], polygons[9], points[7], points[8], points[9],
         )  # fmt: skip
-        if space is None:
-            state[2, WAIT] = enter(
-                cut_polygons, second[3], state[2, CUT], second[4], polygons[1], polygons[2], polygons[3],
-                state[2, COUNT], edges[5], edges[6], polygons[5], polygons[6], second[0], second[1], state[2, WAIT],
-                polygons[7], polygons[8], polygons[9], cut_polygons, 0, polygons[7], polygons[8], polygons[9],
-            )  # fmt: skip
-        else:
+        above, cut_above, above_m = polygons, cut_polygons, 0
+        if space is not None:
+            above, cut_above, above_m = space[0], space[1][2], state[3, CUT]
+        state[2, WAIT] = enter(
+            cut_polygons, second[3], state[2, CUT], second[4], polygons[1], polygons[2], polygons[3], state[2, COUNT],
+            edges[5], edges[6], polygons[5], polygons[6], second[0], second[1], state[2, WAIT],
+            polygons[7], polygons[8], polygons[9], cut_above, above_m, above[7], above[8], above[9],
+        )  # fmt: skip
+        if space is not None:
             solids, third = space
-            state[2, WAIT] = enter(
-                cut_polygons, second[3], state[2, CUT], second[4], polygons[1], polygons[2], polygons[3],
-                state[2, COUNT], edges[5], edges[6], polygons[5], polygons[6], second[0], second[1], state[2, WAIT],
-                polygons[7], polygons[8], polygons[9], third[2], state[3, CUT], solids[7], solids[8], solids[9],
-            )  # fmt: skip
             state[3, WAIT] = enter(
                 third[2], third[3], state[3, CUT], third[4], solids[1], solids[2], solids[3], state[3, COUNT],
                 polygons[5], polygons[6], solids[5], solids[6], third[0], third[1], state[3, WAIT],
