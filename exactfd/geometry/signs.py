@@ -113,7 +113,8 @@ class GeneratorTable:
             if self._axes is None:
                 self._refresh(everyone, check)
             else:
-                self._represent(everyone, *self._on_axes(*self._axes))
+                mantissas, exponents = self.initial_numbers()
+                self._represent(everyone, mantissas, exponents - self.network.exponents[0])
         else:
             self._propagate(active, check)
         self.never_zero = np.bitwise_and.reduce(self.positive[:, : self.count] | self.negative[:, : self.count], axis=1)
@@ -300,6 +301,13 @@ class GeneratorTable:
         self.count = points
         self.exact.made += [(first, self._layer, neuron) for neuron, first in made if first >= 0]
 
+    def note_all(self, count: int, made: Iterable[tuple[int, int, int]]) -> None:
+        """How many generators there are when all layers are done; and for some layers and neurons the first generator
+        that each made, or -1.
+        """
+        self.count = count
+        self.exact.made += [(first, layer, neuron) for layer, neuron, first in made if first >= 0]
+
     def note_added(self, neuron: int, added: int, undecided: IntArray) -> None:
         """Loops have added generators; integers tell the signs of the ``undecided`` among them.
 
@@ -474,13 +482,18 @@ class GeneratorTable:
         errors[tiny] = TINY + FLOOR
         self._values[wanted], self._errors[wanted] = values, errors
 
-    def _on_axes(self, axes: IntArray, sides: FloatArray) -> tuple[FloatArray, Exponents]:
-        """Pre-activations in the first layer, and ``t``, on half axes: there they are weights."""
+    def initial_numbers(self) -> tuple[FloatArray, Exponents]:
+        """Pre-activations in the first layer, and ``t``, of the generators to begin with, as mantissas and exponents in
+        the scale of the integer layer.
+        """
+        if self._axes is None:
+            return self._integer_values(list(range(self.count)), 0)
+        axes, sides = self._axes  # on half axes they are weights
         weights, powers = self.network.rounded_layers[0]
         mantissas = np.empty((len(axes), len(weights) + 1))
         exponents = np.empty(mantissas.shape, dtype=np.int64)
         np.multiply(weights.T.take(axes, axis=0), sides[:, None], out=mantissas[:, :-1])
-        np.subtract(powers.T.take(axes, axis=0), self.network.exponents[0][:-1], out=exponents[:, :-1])
+        exponents[:, :-1] = powers.T.take(axes, axis=0)
         mantissas[:, -1], exponents[:, -1] = axes + 1 == weights.shape[1], 0
         return mantissas, exponents
 
@@ -488,12 +501,17 @@ class GeneratorTable:
         """Pre-activations of some generators and ``t``, rounded from exact integers to mantissas and exponents (see
         :func:`~exactfd.geometry.homogeneous.rounded`), in the scale of the float layers.
         """
+        mantissas, exponents = self._integer_values(wanted, self._layer)
+        return mantissas, exponents - self.network.exponents[self._layer]
+
+    def _integer_values(self, wanted: list[int], layer: int) -> tuple[FloatArray, Exponents]:
+        """The same in the scale of an integer layer."""
         self.exact_evaluations += len(wanted)
-        inputs = [self.exact.layer_inputs(v, self._layer) for v in wanted]
+        inputs = [self.exact.layer_inputs(v, layer) for v in wanted]
         # rows of the layer by columns of inputs: FLINT goes along both, and copies nothing long
-        product = self.network.layers[self._layer] * fmpz_mat(inputs).transpose()
+        product = self.network.layers[layer] * fmpz_mat(inputs).transpose()
         mantissas, exponents = rounded([*product.tolist(), [row[-1] for row in inputs]])
-        return np.ascontiguousarray(mantissas.T), exponents.T - self.network.exponents[self._layer]
+        return np.ascontiguousarray(mantissas.T), np.ascontiguousarray(exponents.T)
 
 
 def _half_axes(points: Sequence[Sequence[int]]) -> tuple[IntArray, FloatArray] | None:
