@@ -17,6 +17,7 @@ from flint import fmpq, fmpz
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import InputError
+from exactfd.geometry import small
 from exactfd.geometry.box import Box, parse_box
 from exactfd.geometry.cell import Cell
 from exactfd.geometry.homogeneous import HomogeneousNetwork, homogenise
@@ -87,9 +88,15 @@ def canonical_complex(
         low_z, high_z = (tuple(fmpz((entry * denominator).p) for entry in side) for side in (low, high))
         walls = Walls(low_z, high_z, denominator)
     homogeneous = homogenise(network, quotient=walls is None)
-    subdivision = subdivide(homogeneous, walls, budget or Budget(), progress, check_count(processes))
-    subdivision.generators.close()
-    return CanonicalComplex(network, limits, homogeneous, subdivision)
+    budget, processes = budget or Budget(), check_count(processes)
+    found: Subdivision | small.Cells | None = None
+    if progress is silent and budget.max_cells is None:
+        budget.check()
+        found = small.subdivide(homogeneous, walls)
+    if found is None:
+        found = subdivide(homogeneous, walls, budget, progress, processes)
+    found.generators.close()
+    return CanonicalComplex(network, limits, homogeneous, found)
 
 
 class CanonicalComplex:
@@ -100,16 +107,16 @@ class CanonicalComplex:
     """
 
     def __init__(
-        self, network: Network, box: Box | None, homogeneous: HomogeneousNetwork, subdivision: Subdivision
+        self, network: Network, box: Box | None, homogeneous: HomogeneousNetwork, found: Subdivision | small.Cells
     ) -> None:
         self.network = network
         self.box = box
         self.dimension = network.input_dimension
         self.complete = True
         self._homogeneous = homogeneous
-        self._generators = subdivision.generators
-        self._tables: list[CellTable] = subdivision.tables
-        self._history: LabelHistory = subdivision.history
+        self._generators = found.generators
+        self._tables: list[CellTable] = found.tables
+        self._history: LabelHistory = found.history
         self._walls = 0 if box is None else self.dimension  # label columns before those of the neurons
         self._neurons = sum(homogeneous.widths)
         self._lineality = homogeneous.lineality

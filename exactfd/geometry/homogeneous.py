@@ -97,6 +97,27 @@ class HomogeneousNetwork:
         shifts = exponents + columns - self.exponents[index][:-1, None]
         return scaled(mantissas, shifts), mantissas != 0.0
 
+    def nearest_layers(self) -> list[tuple[FloatArray, int]] | None:
+        """Each layer in floats, rounded, and an exponent ``k``: all but the last column are to be multiplied by ``2^k``.
+        None where a number is out of the range of floats.
+        """
+        result: list[tuple[FloatArray, int]] = []
+        for layer, known in zip(self.layers, self.floats or (None,) * len(self.layers), strict=True):
+            table, power = np.empty((layer.nrows(), layer.ncols())), 0
+            try:
+                if known is None:
+                    table.reshape(-1)[:] = _nearest(layer)
+                else:
+                    table[:, :-1], power = known
+                    last = layer.ncols() - 1
+                    table[:, -1] = [float(layer[i, last]) for i in range(layer.nrows())]
+            except OverflowError:
+                return None
+            if not np.isfinite(table).all():
+                return None
+            result.append((table, power))
+        return result
+
     def point(self, coordinates: Sequence[fmpz]) -> list[fmpq]:
         """The representative in ``R^{n_0}`` of integer homogeneous coordinates (a direction when ``t = 0``)."""
         *column, below = self.lifted(coordinates)
@@ -115,10 +136,15 @@ class HomogeneousNetwork:
         return numerators, denominator
 
 
+def _nearest(layer: fmpz_mat) -> list[float]:
+    """The entries rounded; infinite where they are out of range. (By way of balls: quicker than from integers.)"""
+    return [float(entry) for entry in arb_mat(layer).entries()]
+
+
 def _rounded_layer(layer: fmpz_mat, floats: tuple[FloatArray, int] | None) -> tuple[FloatArray, Exponents]:
     """As :func:`rounded`, of all entries; most of them need not be converted where floats are known."""
     if floats is None:
-        nearest = np.array([float(entry) for entry in arb_mat(layer).entries()])  # exact; quicker than from integers
+        nearest = np.array(_nearest(layer))
         if not np.isfinite(nearest).all():
             return rounded(layer.tolist())
         mantissas, exponents = np.frexp(nearest.reshape(layer.nrows(), layer.ncols()))

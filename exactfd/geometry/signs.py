@@ -113,8 +113,7 @@ class GeneratorTable:
             if self._axes is None:
                 self._refresh(everyone, check)
             else:
-                mantissas, exponents = self.initial_numbers()
-                self._represent(everyone, mantissas, exponents - self.network.exponents[0])
+                self._represent(everyone, *self._on_axes(*self._axes))
         else:
             self._propagate(active, check)
         self.never_zero = np.bitwise_and.reduce(self.positive[:, : self.count] | self.negative[:, : self.count], axis=1)
@@ -301,13 +300,6 @@ class GeneratorTable:
         self.count = points
         self.exact.made += [(first, self._layer, neuron) for neuron, first in made if first >= 0]
 
-    def note_all(self, count: int, made: Iterable[tuple[int, int, int]]) -> None:
-        """How many generators there are when all layers are done; and for some layers and neurons the first generator
-        that each made, or -1.
-        """
-        self.count = count
-        self.exact.made += [(first, layer, neuron) for layer, neuron, first in made if first >= 0]
-
     def note_added(self, neuron: int, added: int, undecided: IntArray) -> None:
         """Loops have added generators; integers tell the signs of the ``undecided`` among them.
 
@@ -413,6 +405,11 @@ class GeneratorTable:
             guess = values @ matrix.T
         return bits.pack(guess > 0.0)[0], bits.pack(guess < 0.0)[0]
 
+    def replace_all(self, parents: Indices, finite: BoolArray, made: Iterable[tuple[int, int, int]]) -> None:
+        """All generators, found elsewhere; ``made`` as in :class:`~exactfd.geometry.ancestry.Ancestry`."""
+        self.exact.parents, self.finite, self.count = parents, finite, len(parents)
+        self.exact.made += made
+
     def ancestry(self) -> Indices:
         """The two ends of the edge on which each generator was made; -1 for those that were there before."""
         return self.exact.parents[: self.count]
@@ -482,18 +479,13 @@ class GeneratorTable:
         errors[tiny] = TINY + FLOOR
         self._values[wanted], self._errors[wanted] = values, errors
 
-    def initial_numbers(self) -> tuple[FloatArray, Exponents]:
-        """Pre-activations in the first layer, and ``t``, of the generators to begin with, as mantissas and exponents in
-        the scale of the integer layer.
-        """
-        if self._axes is None:
-            return self._integer_values(list(range(self.count)), 0)
-        axes, sides = self._axes  # on half axes they are weights
+    def _on_axes(self, axes: IntArray, sides: FloatArray) -> tuple[FloatArray, Exponents]:
+        """Pre-activations in the first layer, and ``t``, on half axes: there they are weights."""
         weights, powers = self.network.rounded_layers[0]
         mantissas = np.empty((len(axes), len(weights) + 1))
         exponents = np.empty(mantissas.shape, dtype=np.int64)
         np.multiply(weights.T.take(axes, axis=0), sides[:, None], out=mantissas[:, :-1])
-        exponents[:, :-1] = powers.T.take(axes, axis=0)
+        np.subtract(powers.T.take(axes, axis=0), self.network.exponents[0][:-1], out=exponents[:, :-1])
         mantissas[:, -1], exponents[:, -1] = axes + 1 == weights.shape[1], 0
         return mantissas, exponents
 
@@ -501,17 +493,12 @@ class GeneratorTable:
         """Pre-activations of some generators and ``t``, rounded from exact integers to mantissas and exponents (see
         :func:`~exactfd.geometry.homogeneous.rounded`), in the scale of the float layers.
         """
-        mantissas, exponents = self._integer_values(wanted, self._layer)
-        return mantissas, exponents - self.network.exponents[self._layer]
-
-    def _integer_values(self, wanted: list[int], layer: int) -> tuple[FloatArray, Exponents]:
-        """The same in the scale of an integer layer."""
         self.exact_evaluations += len(wanted)
-        inputs = [self.exact.layer_inputs(v, layer) for v in wanted]
+        inputs = [self.exact.layer_inputs(v, self._layer) for v in wanted]
         # rows of the layer by columns of inputs: FLINT goes along both, and copies nothing long
-        product = self.network.layers[layer] * fmpz_mat(inputs).transpose()
+        product = self.network.layers[self._layer] * fmpz_mat(inputs).transpose()
         mantissas, exponents = rounded([*product.tolist(), [row[-1] for row in inputs]])
-        return np.ascontiguousarray(mantissas.T), np.ascontiguousarray(exponents.T)
+        return np.ascontiguousarray(mantissas.T), exponents.T - self.network.exponents[self._layer]
 
 
 def _half_axes(points: Sequence[Sequence[int]]) -> tuple[IntArray, FloatArray] | None:

@@ -2,59 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
+from flint import fmpz_mat
 
 from exactfd import compiled
+from exactfd.geometry import bits
+from exactfd.geometry.homogeneous import FloatArray, HomogeneousNetwork
+from exactfd.geometry.plane import PlaneTable
 from exactfd.geometry.signs import GeneratorTable
+from exactfd.geometry.start import Start, Walls, cube, half_space
 from exactfd.geometry.tables import CellTable, LabelHistory, Stage
 
 _NEURONS = 40  # in all, at most
 
 
-def loop(generators: GeneratorTable, tables: Sequence[CellTable]) -> ModuleType | None:
-    """What :func:`cut_all` needs; None where that is not to be called, or not yet."""
-    if len(tables) != 3 or not 0 < sum(generators.network.widths) <= _NEURONS or not generators.has_loops:
-        return None
-    return compiled.loops("exactfd.geometry.small_loops")
+class Cells(NamedTuple):
+    """A subdivision that is done."""
+
+    generators: GeneratorTable
+    tables: list[CellTable]
+    history: LabelHistory
 
 
-def cut_all(
-    loops: ModuleType, generators: GeneratorTable, tables: Sequence[CellTable], history: LabelHistory
-) -> bool:
-    """Cut by every neuron of every layer what there is at the beginning; False where floats did not tell all signs, or
-    there was no room: what there was is spoiled then.
+def subdivide(network: HomogeneousNetwork, walls: Walls | None) -> Cells | None:
+    """All cells, with the numbers that :class:`~exactfd.geometry.subdivision.Subdivision` gives them; None where the
+    network is not small, where integers have to tell a sign, and where compiled loops are not to be used.
     """
-    points, edges, polygons = tables
-    network, widths = generators.network, generators.network.widths
+    widths = network.widths
     neurons = sum(widths)
-    room = min(len(edges.finite), neurons * (neurons + 6) + 64)  # as many edges as with hyperplanes, and some more
+    if network.rank != 2 or not 0 < neurons <= _NEURONS:
+        return None
+    loops, layers = compiled.loops("exactfd.geometry.small_loops"), network.nearest_layers()
+    if loops is None or layers is None:
+        return None
+    start = half_space(2) if walls is None else cube(walls)
+    initial = _on_axes(layers[0][0]) if walls is None else _at_corners(network, start)
+    if initial is None:
+        return None
+    room = neurons * (neurons + 6) + 64  # more edges than there are with hyperplanes
     shape = (len(widths), 3, room)
     signs, origin = np.empty((len(widths), 3, 2, room), dtype=np.uint64), np.empty(shape, dtype=np.int32)
     level, counts = np.empty(shape, dtype=np.uint8), np.empty(shape[:2], dtype=np.int64)
     made = np.empty(neurons, dtype=np.int64)
-    state = np.array([*((table.count, table.used, table.stale, 0, 0, 0) for table in tables), (0,) * 6])
-    mantissas, exponents = zip(*network.rounded_layers, strict=True)
-    if not loops.cut_all(
+    all_well, ends, flat, starts, sizes, *finite, parents = loops.subdivide(
         np.array(widths),
-        generators.initial_numbers(),
-        (np.concatenate([part.reshape(-1) for part in mantissas]), np.concatenate([p.reshape(-1) for p in exponents])),
-        (generators.finite[:room], generators.exact.parents),
-        (
-            *(edges.ends, polygons.flat, polygons.starts, polygons.sizes, edges.position, polygons.position),
-            *(table.finite[:room] for table in tables),
-        ),
-        *(state, signs, origin, level, counts, made),
-    ):
-        return False
-    for table, (count, used, stale, *_) in zip(tables, state.tolist(), strict=False):
-        table.count, table.used, table.stale = count, used, stale
-    names = [(layer, neuron) for layer, width in enumerate(widths) for neuron in range(width)]
-    generators.note_all(points.count, ((*name, first) for name, first in zip(names, made.tolist(), strict=True)))
-    for layer, sizes in enumerate(counts.tolist()):
-        known = [(signs[layer, k, :1, :m], signs[layer, k, 1:, :m]) for k, m in enumerate(sizes)]
-        sources = [[table[layer, k, :m] for k, m in enumerate(sizes)] for table in (level, origin)]
-        history.stages.append(Stage(widths[layer], known, *sources, list(tables)))
-    return True
+        np.concatenate([table.reshape(-1) for table, _ in layers]),
+        np.array([power for _, power in layers]),
+        initial,
+        (*start.facets, *start.finite),
+        *(room, signs, origin, level, counts, made),
+    )
+    if not all_well:
+        return None
+    tables = [
+        CellTable.closed(0, finite[0]),
+        CellTable.closed(1, finite[1], ends=ends),
+        CellTable.closed(2, finite[2], rows=(flat, starts, sizes)),
+    ]
+    stages = [] if walls is None else [_of_walls(start, tables)]
+    for layer, (width, count) in enumerate(zip(widths, counts.tolist(), strict=True)):
+        known = [(signs[layer, k, :1, :m], signs[layer, k, 1:, :m]) for k, m in enumerate(count)]
+        stages.append(Stage(width, known, *([table[layer, k, :m] for k, m in enumerate(count)] for table in (level, origin)), tables))
+    names = ((layer, neuron) for layer, width in enumerate(widths) for neuron in range(width))
+    generators = PlaneTable(network, start.generators)
+    generators.replace_all(
+        parents, finite[0], [(v, *name) for v, name in zip(made.tolist(), names, strict=True) if v >= 0]
+    )
+    return Cells(generators, tables, LabelHistory(stages))
+
+
+def _on_axes(weights: FloatArray) -> FloatArray:
+    """Values in the first layer, and ``t``, at the generators of the half space: on half axes they are weights."""
+    result = np.empty((5, len(weights) + 1))
+    result[0, :-1], result[1::2, :-1] = weights[:, 2], weights[:, :2].T
+    np.negative(result[1::2, :-1], out=result[2::2, :-1])
+    result[0, -1], result[1:, -1] = 1.0, 0.0
+    return result
+
+
+def _at_corners(network: HomogeneousNetwork, start: Start) -> FloatArray | None:
+    """The same at the corners of a box; None where a number is out of the range of floats."""
+    corners = fmpz_mat(start.generators)
+    values = (corners * network.layers[0].transpose()).tolist()
+    try:
+        result = np.array([[float(x) for x in (*row, corner[-1])] for row, corner in zip(values, corners.tolist(), strict=True)])
+    except OverflowError:
+        return None
+    return result if np.isfinite(result).all() else None
+
+
+def _of_walls(start: Start, tables: list[CellTable]) -> Stage:
+    """The labels that walls give the cells to begin with."""
+    known = [(bits.pack(labels == 1), bits.pack(labels == -1)) for labels in start.walls]
+    counts = [len(labels) for labels in start.walls]
+    levels, origins = [np.full(m, k, np.uint8) for k, m in enumerate(counts)], [np.arange(m, dtype=np.int32) for m in counts]
+    return Stage(2, known, levels, origins, tables)

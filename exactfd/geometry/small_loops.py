@@ -12,7 +12,6 @@ import math
 import numpy as np
 
 from exactfd.compiled import compiled
-from exactfd.geometry.ancestry import IntArray
 from exactfd.geometry.bits import BoolArray, Words
 from exactfd.geometry.bounds import FAINT, SLACK, UNIT, FloatArray
 from exactfd.geometry.runs_loops import COUNT, DONE, STALE, USED, WAIT, run
@@ -28,72 +27,89 @@ _MOST = 1 << 40  # cells that one call of the inner loop may cut
 
 
 @compiled
-def cut_all(
+def subdivide(
     widths: Lengths,
-    initial: tuple[FloatArray, Exponents],
-    layers: tuple[FloatArray, Exponents],
-    generators: tuple[BoolArray, Indices],
-    cells: tuple[Indices, Indices, Lengths, Indices, Indices, Indices, BoolArray, BoolArray, BoolArray],
-    state: IntArray,
+    weights: FloatArray,
+    powers: Lengths,
+    initial: FloatArray,
+    begin: tuple[Indices, Indices, BoolArray, BoolArray, BoolArray],
+    room: int,
     signs: Words,
     origin: Indices,
     level: Flags,
     counts: Lengths,
     made: Lengths,
-) -> bool:
-    """Cut by every neuron of every layer, 64 in each at most. False where integers have to tell a sign, or where there
-    is no room; what there was is spoiled then.
+) -> tuple[bool, Indices, Indices, Lengths, Indices, BoolArray, BoolArray, BoolArray, Indices]:
+    """Cut by every neuron of every layer, 64 in each at most.
 
     Parameters
     ----------
+    weights, powers
+        The matrices one after the other; for each of them, the exponent of what all but the last column are to be
+        multiplied by.
     initial
-        Numbers of the first layer and ``t`` at the generators to begin with, as mantissas and exponents, one row each.
-    layers
-        The matrices one after the other, likewise.
-    generators
-        Which are finite, and their parents.
-    cells
-        Ends of the edges; facets of the polygons, where rows begin, how long they are; positions among the cells that
-        are cut, of edges and polygons; which cells of each dimension are finite.
-    state
-        As :func:`exactfd.geometry.runs_loops.run` has it.
+        Values in the first layer, and ``t``, at the generators to begin with, one row each.
+    begin
+        Ends of the edges to begin with; edges of the polygons; which cells of each dimension are finite.
+    room
+        Cells of one dimension, at most.
     signs, origin, level
-        For each layer and dimension: the words of the positive and of the negative labels, and where cells come from.
+        To be filled, for each layer and dimension: the words of the positive and of the negative labels, and where
+        cells come from.
     counts
         For each layer, how many cells of each dimension there are when it is done.
     made
         For each neuron the first generator that it makes, or -1.
+
+    Returns
+    -------
+    tuple
+        Whether all went well; not where integers have to tell a sign, or where there is no room. Then ends of the
+        edges; facets of the polygons, where rows begin, how long they are; which cells are finite; parents of the
+        generators.
     """
-    finite, parents = generators
-    ends, flat, starts, sizes, edge_position, position, points_finite, edges_finite, polygons_finite = cells
-    room = signs.shape[3]
+    first_ends, first_rows = begin[:2]
+    ends, flat = np.empty((room, 2), np.int32), np.empty(8 * room, np.int32)
+    starts, sizes = np.empty(room, np.int64), np.empty(room, np.int32)
+    edge_position, position = np.empty(room, np.int32), np.empty(room, np.int32)
+    finites = (np.empty(room, np.bool_), np.empty(room, np.bool_), np.empty(room, np.bool_))
+    finite, parents = np.empty(room, np.bool_), np.empty((room, 2), np.int32)
+    polygons, sides = first_rows.shape
+    state = np.zeros((4, 6), np.int64)
+    state[0, COUNT], state[1, COUNT], state[2, COUNT] = len(begin[2]), len(first_ends), polygons
+    ends[: len(first_ends)] = first_ends
+    flat[: polygons * sides] = first_rows.reshape(-1)
+    state[2, USED] = polygons * sides
+    for c in range(polygons):
+        starts[c], sizes[c] = c * sides, sides
+    finite[: len(begin[2])] = begin[2]
+    parents[: len(begin[2])] = -1
+    finites[0][: len(begin[2])], finites[1][: len(begin[3])], finites[2][: len(begin[4])] = begin[2], begin[3], begin[4]
     none, no_ends, no_starts = np.empty(0, np.int32), np.empty((0, 2), np.int32), np.empty(0, np.int64)
     first, second = _waiting(room), _waiting(room)
     pairs, undecided, spare = np.empty((room, 2), np.int32), np.empty(room, np.int64), np.empty(len(flat), np.int32)
     values = errors = np.empty((0, 1))
-    tops = np.zeros(ends.shape[1] + 1, np.int64)  # by which the inputs of the layer have been divided
-    place = done = 0
+    tops, place, done, all_well = np.zeros(3, np.int64), 0, 0, True  # tops: what the inputs have been divided by
     for layer in range(len(widths)):
         width, is_last, count = widths[layer], layer + 1 == len(widths), state[0, COUNT]
         inner = len(tops)
-        mantissas = layers[0][place : place + width * inner].reshape(width, inner)
-        exponents = layers[1][place : place + width * inner].reshape(width, inner)
+        mantissas, exponents = _parts(weights[place : place + width * inner].reshape(width, inner), powers[layer])
         place += width * inner
         outer = _tops(mantissas, exponents, tops)
         positive, negative = signs[layer, 0, 0].reshape(1, room), signs[layer, 0, 1].reshape(1, room)
-        new_values, new_errors = np.empty((room, width + 1)), np.empty((room, width + 1))
+        rows = count if is_last else room
+        new_values, new_errors = np.empty((rows, width + 1)), np.empty((rows, width + 1))
         if layer == 0:
-            own = initial[1] - outer
-            everyone = np.arange(count)
-            represent(initial[0], own, everyone, True, 0, new_values, new_errors, positive, negative)
+            heads, own = _parts(initial, 0)
+            represent(heads, own - outer, np.arange(count), True, 0, new_values, new_errors, positive, negative)
         else:
-            active = _active(signs[layer - 1, 0, 0], count, inner - 1)
-            matrix = _scaled(mantissas, exponents, tops, outer)
-            if not _propagate(
-                values[:count], errors[:count], active, finite[:count], mantissas, matrix,
-                new_values[:count], new_errors[:count], positive, negative,
-            ):  # fmt: skip
-                return False
+            all_well = _propagate(
+                (values[:count], errors[:count], _active(signs[layer - 1, 0, 0], count, inner - 1), finite[:count]),
+                (mantissas, _scaled(mantissas, exponents, tops, outer)),
+                (new_values[:count], new_errors[:count], positive, negative),
+            )
+            if not all_well:
+                break
         values, errors, tops = new_values, new_errors, outer
         never_zero = np.array([~_NONE])
         for v in range(count):
@@ -106,7 +122,7 @@ def cut_all(
         frames, heights = np.empty((3, framed), np.int64), np.empty((2, framed))
         carriers = np.empty((room if is_last else 0, 2), np.int32)
         if is_last:
-            scale_vertices(values[:count], errors[:count], finite[:count])
+            scale_vertices(values, errors, finite[:count])
             frame(ends[:edges], flat, starts, sizes, finite, width + 1, frames, heights)
             for i in range(edges):
                 carriers[i, 0], carriers[i, 1] = i, -1
@@ -115,32 +131,49 @@ def cut_all(
         state[1, WAIT] = mixed_ends(ends, edges, below, one[0], one[1], first[0], first[1])
         below = (one[0], one[1])
         state[2, WAIT] = mixed_rows(flat, starts, sizes, polygons, below, two[0], two[1], second[0], second[1])
-        at = np.zeros(2, np.int64)
         reason = run(
-            at, state, width, _MOST, False,
+            np.zeros(2, np.int64), state, width, _MOST, False,
             (
                 (no_ends, none, no_starts, none, none, positive[0], negative[0], origin[layer, 0], level[layer, 0],
-                 points_finite),
+                 finites[0]),
                 (ends, none, no_starts, none, edge_position, one[0], one[1], origin[layer, 1], level[layer, 1],
-                 edges_finite),
+                 finites[1]),
                 (no_ends, flat, starts, sizes, position, two[0], two[1], origin[layer, 2], level[layer, 2],
-                 polygons_finite),
+                 finites[2]),
             ),
             (first, second), None, (positive, negative, finite, parents, never_zero),
             (values, errors, 0, is_last), (is_last, frames, heights, carriers, edges),
             (pairs, undecided, made[done:], spare),
         )  # fmt: skip
-        if reason != DONE:
-            return False
+        all_well = reason == DONE
+        if not all_well:
+            break
         done += width
         for k in range(3):
             counts[layer, k] = state[k, COUNT]
+    packed = np.empty(state[2, USED] - state[2, STALE], np.int32)
     if state[2, STALE]:
-        pack(flat, starts, sizes, state[2, COUNT], spare)
-        state[2, USED] -= state[2, STALE]
-        state[2, STALE] = 0
-        flat[: state[2, USED]] = spare[: state[2, USED]]
-    return True
+        pack(flat, starts, sizes, state[2, COUNT], packed)
+    else:
+        packed[:] = flat[: state[2, USED]]
+    points, edges, polygons = state[0, COUNT], state[1, COUNT], state[2, COUNT]
+    return (
+        *(all_well, ends[:edges].copy(), packed, starts[:polygons].copy(), sizes[:polygons].copy()),
+        *(finites[0][:points].copy(), finites[1][:edges].copy(), finites[2][:polygons].copy()),
+        parents[:points].copy(),
+    )
+
+
+@compiled
+def _parts(values: FloatArray, power: int) -> tuple[FloatArray, Exponents]:
+    """Mantissas and exponents; all but the last column are multiplied by ``2^power``."""
+    mantissas, exponents = np.empty(values.shape), np.empty(values.shape, np.int64)
+    last = values.shape[1] - 1
+    for i in range(len(values)):
+        for j in range(last + 1):
+            mantissas[i, j], exponent = math.frexp(values[i, j])
+            exponents[i, j] = exponent + (power if j < last else 0)
+    return mantissas, exponents
 
 
 @compiled
@@ -187,30 +220,27 @@ def _active(positive: Words, count: int, width: int) -> BoolArray:
 
 @compiled
 def _propagate(
-    values: FloatArray,
-    errors: FloatArray,
-    active: BoolArray,
-    finite: BoolArray,
-    mantissas: FloatArray,
-    matrix: FloatArray,
-    new_values: FloatArray,
-    new_errors: FloatArray,
-    positive: Words,
-    negative: Words,
+    before: tuple[FloatArray, FloatArray, BoolArray, BoolArray],
+    layer: tuple[FloatArray, FloatArray],
+    after: tuple[FloatArray, FloatArray, Words, Words],
 ) -> bool:
-    """Values, bounds on their errors and signs in the next layer; whether floats tell all of these signs."""
+    """Numbers and signs in the next layer; whether floats tell all of these signs.
+
+    ``before`` are values, bounds on their errors, which neurons are active, which generators are finite; of the layer
+    there are the mantissas and the matrix; ``after`` are values, bounds, and the words of both signs.
+    """
+    (mantissas, matrix), (new_values, new_errors, positive, negative) = layer, after
     width, inner = matrix.shape
-    rounding, slack = (inner + 6) * UNIT, SLACK + (inner + 8) * 2.0**-23
-    inputs, doubts, largest = rectify(values, errors, active, finite, rounding)
-    sizes = np.where(mantissas != 0.0, np.maximum(np.abs(matrix), FAINT), 0.0)
-    shares = np.empty((len(values), width), np.float32)
-    for v in range(len(values)):
+    inputs, doubts, largest = rectify(*before, (inner + 6) * UNIT)
+    weights = np.where(mantissas != 0.0, np.maximum(np.abs(matrix), FAINT), 0.0)
+    shares = np.empty((len(inputs), width), np.float32)
+    for v in range(len(inputs)):
         for i in range(width):
             total = share = 0.0
             for j in range(inner):
                 total += inputs[v, j] * matrix[i, j]
-                share += doubts[v, j] * sizes[i, j]
+                share += doubts[v, j] * weights[i, j]
             new_values[v, i], shares[v, i] = total, share
-        new_values[v, width], new_errors[v, width] = values[v, inner - 1], errors[v, inner - 1]
-        largest[v] *= slack
+        new_values[v, width], new_errors[v, width] = before[0][v, inner - 1], before[1][v, inner - 1]
+        largest[v] *= SLACK + (inner + 8) * 2.0**-23
     return len(judge(new_values, new_errors, shares, largest, 0, positive, negative)) == 0

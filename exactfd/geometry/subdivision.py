@@ -32,7 +32,7 @@ import numpy as np
 from exactfd import compiled
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import BudgetExceeded
-from exactfd.geometry import bits, small
+from exactfd.geometry import bits
 from exactfd.geometry.bits import BoolArray, Words
 from exactfd.geometry.homogeneous import HomogeneousNetwork
 from exactfd.geometry.plane import PlaneTable
@@ -68,18 +68,15 @@ class Subdivision:
                 f"every cell of every dimension starts from 3^{self.dimension} cells; "
                 f"enumerate the {self.dimension}-dimensional cells alone instead (algorithm='splitting')"
             )
-        self._kind = generators or (PlaneTable if self.dimension == 2 else GeneratorTable)
-        self._walls = walls
-        self._begin()
-
-    def _begin(self) -> None:
-        start = half_space(self.dimension) if self._walls is None else cube(self._walls)
-        self.generators = self._kind(self.network, start.generators)
+        start = half_space(self.dimension) if walls is None else cube(walls)
+        if generators is None:
+            generators = PlaneTable if self.dimension == 2 else GeneratorTable
+        self.generators = generators(network, start.generators)
         self.tables = [
             CellTable(k, start.facets[k - 1] if k else None, finite) for k, finite in enumerate(start.finite)
         ]
         self.history = LabelHistory()
-        if self._walls is not None:
+        if walls is not None:
             signs = [[bits.pack(labels == s) for labels in start.walls] for s in (1, -1)]
             self.history.record(self.dimension, signs[0], signs[1], self.tables)
         self._waiting = [Waiting() for _ in self.tables]
@@ -98,11 +95,6 @@ class Subdivision:
 
     def run(self, progress: Progress = silent) -> None:
         """Cut by every neuron, layer by layer."""
-        if self._nobody_asks(progress) and (loop := small.loop(self.generators, self.tables)):
-            if small.cut_all(loop, self.generators, self.tables, self.history):
-                self.check_budget()
-                return self.close()
-            self._begin()  # what there was is spoiled
         for layer in range(len(self.network.widths)):
             self.run_layer(layer, progress)
         self.close()
@@ -127,13 +119,9 @@ class Subdivision:
 
     def _runs(self, progress: Progress) -> Runs | None:
         """What cuts by many neurons in one call, where nobody asks after each neuron."""
-        if not self._nobody_asks(progress):
+        if progress is not silent or self.budget.max_cells is not None:
             return None
         return runs(self.generators, self.tables, self._waiting, self.ask_for)
-
-    def _nobody_asks(self, progress: Progress) -> bool:
-        """Whether nobody wants to know after each neuron."""
-        return progress is silent and self.budget.max_cells is None
 
     def close(self) -> None:
         """Keep of the cells what is needed when all neurons are done."""

@@ -65,6 +65,23 @@ class CellTable:
         self.origin: Indices
         self.restart_origins()
 
+    @classmethod
+    def closed(
+        cls,
+        dimension: int,
+        finite: BoolArray,
+        *,
+        ends: Indices = _NO_ENDS,
+        rows: tuple[Indices, Lengths, Indices] = (_NO_CELLS, _NO_STARTS, _NO_CELLS),
+    ) -> CellTable:
+        """A table as :meth:`close` leaves it: ends of edges, or facets, where rows begin and how long they are."""
+        table = cls.__new__(cls)
+        table.dimension, table.count, table.finite, table.ends = dimension, len(finite), finite, ends
+        table.flat, table.starts, table.sizes = rows
+        table.used, table.stale = len(table.flat), 0
+        table._forget()
+        return table
+
     # ------------------------------------------------------------------ facets
 
     def rows(self, cells: Any) -> Rows:
@@ -281,6 +298,9 @@ class CellTable:
             self.flat = self.flat[: self.used].copy()
             self.starts, self.sizes = self.starts[: self.count].copy(), self.sizes[: self.count].copy()
         self.finite = self.finite[: self.count].copy()
+        self._forget()
+
+    def _forget(self) -> None:
         self.positive = self.negative = _NO_WORDS
         self.origin = self.position = _NO_CELLS
         self.origin_dimension = _NO_FLAGS
