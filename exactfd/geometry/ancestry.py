@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from exactfd.geometry.tables import Indices
 from exactfd.rationals import primitive
 
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
+Coordinates = tuple[tuple[int, ...], ...]
 
 
 class Ancestry:
@@ -37,17 +39,17 @@ class Ancestry:
         ``(v, layer, neuron)``: the generators from ``v`` on are zeros of this neuron, as far as the next entry.
     """
 
-    def __init__(self, layers: Sequence[fmpz_mat], initial: Sequence[Sequence[int]], room: int) -> None:
+    def __init__(self, layers: Sequence[fmpz_mat], initial: Coordinates, room: int) -> None:
         self.parents: Indices = np.empty((room, 2), dtype=np.int32)
         self.parents[: len(initial)] = -1
         self.made: list[tuple[int, int, int]] = []
         self._layers = layers
-        self._coordinates: dict[int, list[fmpz]] = {v: [fmpz(c) for c in row] for v, row in enumerate(initial)}
+        self._coordinates = _given(initial).copy()
         self._inputs: list[dict[int, list[fmpz]]] = [{} for _ in layers]
 
     def part(self, generators: IntArray) -> Ancestry:
         """That of some generators alone, as if they had been given; this one is asked for their coordinates."""
-        part = Ancestry(self._layers, [], len(generators))
+        part = Ancestry(self._layers, (), len(generators))
         part.parents[:] = -1
         part._coordinates = _Inherited(self, generators)
         return part
@@ -101,6 +103,12 @@ class Ancestry:
             known = [value if value > 0 else fmpz(0) for value in z] + [before[-1]]
             self._inputs[layer][generator] = known
         return known
+
+
+@lru_cache(maxsize=16)
+def _given(initial: Coordinates) -> dict[int, list[fmpz]]:
+    """The first coordinates; nobody writes to the lists."""
+    return {v: [fmpz(c) for c in row] for v, row in enumerate(initial)}
 
 
 class _Inherited(dict[int, list[fmpz]]):

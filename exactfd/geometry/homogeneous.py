@@ -97,26 +97,25 @@ class HomogeneousNetwork:
         shifts = exponents + columns - self.exponents[index][:-1, None]
         return scaled(mantissas, shifts), mantissas != 0.0
 
-    def nearest_layers(self) -> list[tuple[FloatArray, int]] | None:
-        """Each layer in floats, rounded, and an exponent ``k``: all but the last column are to be multiplied by ``2^k``.
-        None where a number is out of the range of floats.
+    def nearest_layers(self) -> tuple[FloatArray, list[int]] | None:
+        """All layers in floats, rounded, one after the other, and for each an exponent ``k``: all but its last column
+        are to be multiplied by ``2^k``. Infinite, or None, where a number is out of the range of floats.
         """
-        result: list[tuple[FloatArray, int]] = []
+        tables, powers = [], []
         for layer, known in zip(self.layers, self.floats or (None,) * len(self.layers), strict=True):
-            table, power = np.empty((layer.nrows(), layer.ncols())), 0
+            if known is None:
+                tables.append(np.array(_nearest(layer)))
+                powers.append(0)
+                continue
+            table, last = np.empty((layer.nrows(), layer.ncols())), layer.ncols() - 1
             try:
-                if known is None:
-                    table.reshape(-1)[:] = _nearest(layer)
-                else:
-                    table[:, :-1], power = known
-                    last = layer.ncols() - 1
-                    table[:, -1] = [float(layer[i, last]) for i in range(layer.nrows())]
+                table[:, -1] = [float(layer[i, last]) for i in range(layer.nrows())]
             except OverflowError:
                 return None
-            if not np.isfinite(table).all():
-                return None
-            result.append((table, power))
-        return result
+            table[:, :-1] = known[0]
+            tables.append(table.reshape(-1))
+            powers.append(known[1])
+        return (tables[0] if len(tables) == 1 else np.concatenate(tables)), powers
 
     def point(self, coordinates: Sequence[fmpz]) -> list[fmpq]:
         """The representative in ``R^{n_0}`` of integer homogeneous coordinates (a direction when ``t = 0``)."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from types import ModuleType
 from typing import Any, ClassVar
@@ -29,7 +29,7 @@ from flint import fmpz, fmpz_mat
 
 from exactfd import compiled
 from exactfd.geometry import bits, bounds
-from exactfd.geometry.ancestry import Ancestry, IntArray
+from exactfd.geometry.ancestry import Ancestry, Coordinates, IntArray
 from exactfd.geometry.bits import BoolArray, Words
 from exactfd.geometry.bounds import FAINT, FLOOR, HUGE, SLACK, TINY, UNIT, FloatArray, rectified
 from exactfd.geometry.homogeneous import HomogeneousNetwork, rounded, scaled
@@ -81,8 +81,9 @@ class GeneratorTable:
         self.positive: Words = _NO_SIGNS
         self.negative: Words = _NO_SIGNS
         self.never_zero: Words = _NO_SIGNS[:, 0]
-        self._axes = _half_axes(initial)
-        self.exact = Ancestry(network.layers, initial, room)
+        given = tuple(map(tuple, initial))
+        self._axes = _half_axes(given)
+        self.exact = Ancestry(network.layers, given, room)
         self._layer = -1
         self._width = 0
         self._begun: list[int] = []  # number of generators when each word of the layer began
@@ -501,7 +502,8 @@ class GeneratorTable:
         return np.ascontiguousarray(mantissas.T), exponents.T - self.network.exponents[self._layer]
 
 
-def _half_axes(points: Sequence[Sequence[int]]) -> tuple[IntArray, FloatArray] | None:
+@lru_cache(maxsize=16)
+def _half_axes(points: Coordinates) -> tuple[IntArray, FloatArray] | None:
     """The axis on which each point lies, and on which side, if all are unit vectors or the opposite of one."""
     places = [(j, entry) for row in points for j, entry in enumerate(row) if entry]
     if len(places) != len(points) or any(abs(entry) != 1 for _, entry in places) or not all(map(any, points)):

@@ -15,7 +15,8 @@ from exactfd.geometry.signs import GeneratorTable
 from exactfd.geometry.start import Start, Walls, cube, half_space
 from exactfd.geometry.tables import CellTable, LabelHistory, Stage
 
-_NEURONS = 40  # in all, at most
+_NEURONS = 64  # in all, at most
+_ON_AXES: FloatArray = np.empty((0, 0))
 
 
 class Cells(NamedTuple):
@@ -34,22 +35,22 @@ def subdivide(network: HomogeneousNetwork, walls: Walls | None) -> Cells | None:
     neurons = sum(widths)
     if network.rank != 2 or not 0 < neurons <= _NEURONS:
         return None
-    loops, layers = compiled.loops("exactfd.geometry.small_loops"), network.nearest_layers()
-    if loops is None or layers is None:
+    loops = compiled.loops("exactfd.geometry.small_loops")
+    if loops is None:
         return None
-    start = half_space(2) if walls is None else cube(walls)
-    initial = _on_axes(layers[0][0]) if walls is None else _at_corners(network, start)
-    if initial is None:
+    start, layers = half_space(2) if walls is None else cube(walls), network.nearest_layers()
+    initial = _ON_AXES if walls is None else _at_corners(network, start)
+    if layers is None or initial is None:
         return None
-    room = neurons * (neurons + 6) + 64  # more edges than there are with hyperplanes
+    room = 64 + min(len(widths), 2) * neurons * (neurons + 6)  # hyperplanes make fewer edges; layers may make more
     shape = (len(widths), 3, room)
     signs, origin = np.empty((len(widths), 3, 2, room), dtype=np.uint64), np.empty(shape, dtype=np.int32)
     level, counts = np.empty(shape, dtype=np.uint8), np.empty(shape[:2], dtype=np.int64)
     made = np.empty(neurons, dtype=np.int64)
     all_well, ends, flat, starts, sizes, *finite, parents = loops.subdivide(
         np.array(widths),
-        np.concatenate([table.reshape(-1) for table, _ in layers]),
-        np.array([power for _, power in layers]),
+        layers[0],
+        np.array(layers[1]),
         initial,
         (*start.facets, *start.finite),
         *(room, signs, origin, level, counts, made),
@@ -63,23 +64,18 @@ def subdivide(network: HomogeneousNetwork, walls: Walls | None) -> Cells | None:
     ]
     stages = [] if walls is None else [_of_walls(start, tables)]
     for layer, (width, count) in enumerate(zip(widths, counts.tolist(), strict=True)):
-        known = [(signs[layer, k, :1, :m], signs[layer, k, 1:, :m]) for k, m in enumerate(count)]
-        stages.append(Stage(width, known, *([table[layer, k, :m] for k, m in enumerate(count)] for table in (level, origin)), tables))
+        known, levels, origins = [], [], []
+        for k, m in enumerate(count):
+            known.append((signs[layer, k, :1, :m], signs[layer, k, 1:, :m]))
+            levels.append(level[layer, k, :m])
+            origins.append(origin[layer, k, :m])
+        stages.append(Stage(width, known, levels, origins, tables))
     names = ((layer, neuron) for layer, width in enumerate(widths) for neuron in range(width))
     generators = PlaneTable(network, start.generators)
     generators.replace_all(
         parents, finite[0], [(v, *name) for v, name in zip(made.tolist(), names, strict=True) if v >= 0]
     )
     return Cells(generators, tables, LabelHistory(stages))
-
-
-def _on_axes(weights: FloatArray) -> FloatArray:
-    """Values in the first layer, and ``t``, at the generators of the half space: on half axes they are weights."""
-    result = np.empty((5, len(weights) + 1))
-    result[0, :-1], result[1::2, :-1] = weights[:, 2], weights[:, :2].T
-    np.negative(result[1::2, :-1], out=result[2::2, :-1])
-    result[0, -1], result[1:, -1] = 1.0, 0.0
-    return result
 
 
 def _at_corners(network: HomogeneousNetwork, start: Start) -> FloatArray | None:
@@ -90,7 +86,7 @@ def _at_corners(network: HomogeneousNetwork, start: Start) -> FloatArray | None:
         result = np.array([[float(x) for x in (*row, corner[-1])] for row, corner in zip(values, corners.tolist(), strict=True)])
     except OverflowError:
         return None
-    return result if np.isfinite(result).all() else None
+    return result
 
 
 def _of_walls(start: Start, tables: list[CellTable]) -> Stage:

@@ -48,7 +48,8 @@ def subdivide(
         The matrices one after the other; for each of them, the exponent of what all but the last column are to be
         multiplied by.
     initial
-        Values in the first layer, and ``t``, at the generators to begin with, one row each.
+        Values in the first layer, and ``t``, at the generators to begin with, one row each; none where those are the
+        origin and the half axes, on which they are weights.
     begin
         Ends of the edges to begin with; edges of the polygons; which cells of each dimension are finite.
     room
@@ -93,14 +94,18 @@ def subdivide(
     for layer in range(len(widths)):
         width, is_last, count = widths[layer], layer + 1 == len(widths), state[0, COUNT]
         inner = len(tops)
-        mantissas, exponents = _parts(weights[place : place + width * inner].reshape(width, inner), powers[layer])
+        table = weights[place : place + width * inner].reshape(width, inner)
+        if not np.isfinite(table).all():
+            all_well = False
+            break
+        mantissas, exponents = _parts(table, powers[layer])
         place += width * inner
         outer = _tops(mantissas, exponents, tops)
         positive, negative = signs[layer, 0, 0].reshape(1, room), signs[layer, 0, 1].reshape(1, room)
         rows = count if is_last else room
         new_values, new_errors = np.empty((rows, width + 1)), np.empty((rows, width + 1))
         if layer == 0:
-            heads, own = _parts(initial, 0)
+            heads, own = _parts(initial if len(initial) else _on_axes(table), 0)
             represent(heads, own - outer, np.arange(count), True, 0, new_values, new_errors, positive, negative)
         else:
             all_well = _propagate(
@@ -162,6 +167,18 @@ def subdivide(
         *(finites[0][:points].copy(), finites[1][:edges].copy(), finites[2][:polygons].copy()),
         parents[:points].copy(),
     )
+
+
+@compiled
+def _on_axes(weights: FloatArray) -> FloatArray:
+    """Values of some linear functions, and ``t``, at the origin and on the two half axes of each direction."""
+    result = np.zeros((5, len(weights) + 1))
+    result[0, -1] = 1.0
+    for i in range(len(weights)):
+        result[0, i] = weights[i, 2]
+        for axis in range(2):
+            result[1 + 2 * axis, i], result[2 + 2 * axis, i] = weights[i, axis], -weights[i, axis]
+    return result
 
 
 @compiled
@@ -232,15 +249,22 @@ def _propagate(
     (mantissas, matrix), (new_values, new_errors, positive, negative) = layer, after
     width, inner = matrix.shape
     inputs, doubts, largest = rectify(*before, (inner + 6) * UNIT)
-    weights = np.where(mantissas != 0.0, np.maximum(np.abs(matrix), FAINT), 0.0)
-    shares = np.empty((len(inputs), width), np.float32)
-    for v in range(len(inputs)):
+    columns, sizes = np.empty((inner, width)), np.empty((inner, width))
+    for j in range(inner):
         for i in range(width):
-            total = share = 0.0
-            for j in range(inner):
-                total += inputs[v, j] * matrix[i, j]
-                share += doubts[v, j] * weights[i, j]
-            new_values[v, i], shares[v, i] = total, share
+            columns[j, i] = matrix[i, j]
+            sizes[j, i] = max(abs(matrix[i, j]), FAINT) if mantissas[i, j] != 0.0 else 0.0
+    shares, totals, share = np.empty((len(inputs), width), np.float32), np.empty(width), np.empty(width)
+    for v in range(len(inputs)):
+        totals[:] = share[:] = 0.0
+        for j in range(inner):
+            x, doubt = inputs[v, j], np.float64(doubts[v, j])
+            if doubt != 0.0:  # otherwise exactly zero, as most are that no neuron lets through
+                for i in range(width):
+                    totals[i] += x * columns[j, i]
+                    share[i] += doubt * sizes[j, i]
+        for i in range(width):
+            new_values[v, i], shares[v, i] = totals[i], share[i]
         new_values[v, width], new_errors[v, width] = before[0][v, inner - 1], before[1][v, inner - 1]
         largest[v] *= SLACK + (inner + 8) * 2.0**-23
     return len(judge(new_values, new_errors, shares, largest, 0, positive, negative)) == 0
