@@ -17,13 +17,13 @@ from flint import fmpq, fmpz
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import InputError
-from exactfd.geometry import small
 from exactfd.geometry.box import Box, parse_box
 from exactfd.geometry.cell import Cell
 from exactfd.geometry.homogeneous import HomogeneousNetwork, homogenise
 from exactfd.geometry.interior import Block, InteriorPoints, Point, PointList, Simplices
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import locate
+from exactfd.geometry.small import Cells
 from exactfd.geometry.start import Walls
 from exactfd.geometry.subdivision import Subdivision
 from exactfd.geometry.tables import CellTable, Indices, LabelHistory, Lengths
@@ -88,13 +88,7 @@ def canonical_complex(
         low_z, high_z = (tuple(fmpz((entry * denominator).p) for entry in side) for side in (low, high))
         walls = Walls(low_z, high_z, denominator)
     homogeneous = homogenise(network, quotient=walls is None)
-    budget, processes = budget or Budget(), check_count(processes)
-    found: Subdivision | small.Cells | None = None
-    if progress is silent and budget.max_cells is None:
-        budget.check()
-        found = small.subdivide(homogeneous, walls)
-    if found is None:
-        found = subdivide(homogeneous, walls, budget, progress, processes)
+    found = subdivide(homogeneous, walls, budget or Budget(), progress, check_count(processes))
     found.generators.close()
     return CanonicalComplex(network, limits, homogeneous, found)
 
@@ -107,7 +101,7 @@ class CanonicalComplex:
     """
 
     def __init__(
-        self, network: Network, box: Box | None, homogeneous: HomogeneousNetwork, found: Subdivision | small.Cells
+        self, network: Network, box: Box | None, homogeneous: HomogeneousNetwork, found: Subdivision | Cells
     ) -> None:
         self.network = network
         self.box = box

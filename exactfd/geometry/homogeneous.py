@@ -104,7 +104,7 @@ class HomogeneousNetwork:
         tables, powers = [], []
         for layer, known in zip(self.layers, self.floats or (None,) * len(self.layers), strict=True):
             if known is None:
-                tables.append(np.array(_nearest(layer)))
+                tables.append(nearest(layer).reshape(-1))
                 powers.append(0)
                 continue
             table, last = np.empty((layer.nrows(), layer.ncols())), layer.ncols() - 1
@@ -135,18 +135,19 @@ class HomogeneousNetwork:
         return numerators, denominator
 
 
-def _nearest(layer: fmpz_mat) -> list[float]:
+def nearest(matrix: fmpz_mat) -> FloatArray:
     """The entries rounded; infinite where they are out of range. (By way of balls: quicker than from integers.)"""
-    return [float(entry) for entry in arb_mat(layer).entries()]
+    floats = np.array([float(entry) for entry in arb_mat(matrix).entries()])
+    return floats.reshape(matrix.nrows(), matrix.ncols())
 
 
 def _rounded_layer(layer: fmpz_mat, floats: tuple[FloatArray, int] | None) -> tuple[FloatArray, Exponents]:
     """As :func:`rounded`, of all entries; most of them need not be converted where floats are known."""
     if floats is None:
-        nearest = np.array(_nearest(layer))
-        if not np.isfinite(nearest).all():
+        floats_of_all = nearest(layer)
+        if not np.isfinite(floats_of_all).all():
             return rounded(layer.tolist())
-        mantissas, exponents = np.frexp(nearest.reshape(layer.nrows(), layer.ncols()))
+        mantissas, exponents = np.frexp(floats_of_all)
         return mantissas, exponents.astype(np.int64)
     last = layer.ncols() - 1
     mantissas, exponents = np.frexp(floats[0])

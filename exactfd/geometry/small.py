@@ -8,14 +8,17 @@ import numpy as np
 from flint import fmpz_mat
 
 from exactfd import compiled
+from exactfd.budget import Budget
 from exactfd.geometry import bits
-from exactfd.geometry.homogeneous import FloatArray, HomogeneousNetwork
+from exactfd.geometry.homogeneous import FloatArray, HomogeneousNetwork, nearest
 from exactfd.geometry.plane import PlaneTable
 from exactfd.geometry.signs import GeneratorTable
 from exactfd.geometry.start import Start, Walls, cube, half_space
 from exactfd.geometry.tables import CellTable, LabelHistory, Stage
 
-_NEURONS = 64  # in all, at most
+#: Neurons of all layers, so that one word holds the signs of each.
+MOST_NEURONS = 64
+
 _ON_AXES: FloatArray = np.empty((0, 0))
 
 
@@ -27,17 +30,19 @@ class Cells(NamedTuple):
     history: LabelHistory
 
 
-def subdivide(network: HomogeneousNetwork, walls: Walls | None) -> Cells | None:
+def subdivide(network: HomogeneousNetwork, walls: Walls | None, budget: Budget) -> Cells | None:
     """All cells, with the numbers that :class:`~exactfd.geometry.subdivision.Subdivision` gives them; None where the
-    network is not small, where integers have to tell a sign, and where compiled loops are not to be used.
+    network is not small, where integers have to tell a sign, and where compiled loops are not to be used. That takes
+    some milliseconds and megabytes at most: limits are looked at once.
     """
     widths = network.widths
     neurons = sum(widths)
-    if network.rank != 2 or not 0 < neurons <= _NEURONS:
+    if network.rank != 2 or not 0 < neurons <= MOST_NEURONS:
         return None
     loops = compiled.loops("exactfd.geometry.small_loops")
     if loops is None:
         return None
+    budget.check()
     start, layers = half_space(2) if walls is None else cube(walls), network.nearest_layers()
     initial = _ON_AXES if walls is None else _at_corners(network, start)
     if layers is None or initial is None:
@@ -79,11 +84,14 @@ def subdivide(network: HomogeneousNetwork, walls: Walls | None) -> Cells | None:
 
 
 def _at_corners(network: HomogeneousNetwork, start: Start) -> FloatArray | None:
-    """The same at the corners of a box; None where a number is out of the range of floats."""
-    corners = fmpz_mat(start.generators)
-    values = (corners * network.layers[0].transpose()).tolist()
+    """Values in the first layer, and ``t``, at the corners of a box; infinite, or None, where one is out of the range of
+    floats.
+    """
+    values = fmpz_mat(start.generators) * network.layers[0].transpose()
+    result = np.empty((len(start.generators), values.ncols() + 1))
+    result[:, :-1] = nearest(values)
     try:
-        result = np.array([[float(x) for x in (*row, corner[-1])] for row, corner in zip(values, corners.tolist(), strict=True)])
+        result[:, -1] = [float(corner[-1]) for corner in start.generators]
     except OverflowError:
         return None
     return result
@@ -91,7 +99,9 @@ def _at_corners(network: HomogeneousNetwork, start: Start) -> FloatArray | None:
 
 def _of_walls(start: Start, tables: list[CellTable]) -> Stage:
     """The labels that walls give the cells to begin with."""
-    known = [(bits.pack(labels == 1), bits.pack(labels == -1)) for labels in start.walls]
-    counts = [len(labels) for labels in start.walls]
-    levels, origins = [np.full(m, k, np.uint8) for k, m in enumerate(counts)], [np.arange(m, dtype=np.int32) for m in counts]
+    known, levels, origins = [], [], []
+    for k, labels in enumerate(start.walls):
+        known.append((bits.pack(labels == 1), bits.pack(labels == -1)))
+        levels.append(np.full(len(labels), k, dtype=np.uint8))
+        origins.append(np.arange(len(labels), dtype=np.int32))
     return Stage(2, known, levels, origins, tables)

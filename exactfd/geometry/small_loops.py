@@ -95,8 +95,8 @@ def subdivide(
         width, is_last, count = widths[layer], layer + 1 == len(widths), state[0, COUNT]
         inner = len(tops)
         table = weights[place : place + width * inner].reshape(width, inner)
-        if not np.isfinite(table).all():
-            all_well = False
+        all_well = bool(np.isfinite(table).all() and np.isfinite(initial).all())
+        if not all_well:
             break
         mantissas, exponents = _parts(table, powers[layer])
         place += width * inner

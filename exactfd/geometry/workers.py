@@ -15,10 +15,12 @@ import numpy as np
 
 from exactfd.budget import Budget, Progress, silent
 from exactfd.errors import BudgetExceeded, InternalError
+from exactfd.geometry import small
 from exactfd.geometry.bits import SignArray
 from exactfd.geometry.homogeneous import HomogeneousNetwork
 from exactfd.geometry.merging import merge
 from exactfd.geometry.parts import Part, closure, groups
+from exactfd.geometry.small import Cells
 from exactfd.geometry.start import Walls
 from exactfd.geometry.subdivision import Subdivision
 from exactfd.geometry.tables import Lengths
@@ -40,13 +42,19 @@ def subdivide(
     budget: Budget,
     progress: Progress = silent,
     processes: int = 1,
-) -> Subdivision:
-    """The finished subdivision. One process works where more would not help.
+) -> Subdivision | Cells:
+    """The finished subdivision. One process works where more would not help, and one compiled call where that is enough
+    and nobody wants to know after each neuron.
 
     Raises ``BudgetExceeded`` with the f-vector so far, and ``EngineError`` where another process fails.
     """
+    alone = network.rank > MERGED or not is_worth(network, processes)
+    if alone and progress is silent and budget.max_cells is None:
+        found = small.subdivide(network, walls, budget)
+        if found is not None:
+            return found
     whole = Subdivision(network, walls, budget)
-    if network.rank > MERGED or not is_worth(network, processes):
+    if alone:
         whole.run(progress)
         return whole
     with Crew(processes - 1) as crew:

@@ -18,7 +18,7 @@ import exactfd
 from exactfd import compiled
 from exactfd.budget import Budget, silent
 from exactfd.errors import BudgetExceeded
-from exactfd.geometry import runs, signs_loops, tables_loops
+from exactfd.geometry import runs, signs_loops, small, tables_loops
 from exactfd.geometry import signs as signs_module
 from exactfd.geometry import tables as tables_module
 from exactfd.geometry.bits import WORD
@@ -295,6 +295,7 @@ def test_budgets_end_alike(sizes):
 def test_budgets_that_are_asked_seldom(monkeypatch, sizes, most, states):
     """Many neurons in one call: what is known when a limit runs out is a lower bound, as ever."""
     monkeypatch.setattr(runs, "_MOST", most)
+    monkeypatch.setattr(small, "MOST_NEURONS", 0)
     network, partial = gaussian(sizes, 6), set()
     whole = outcome("never", network, None)
     for looks in range(1, 60):
