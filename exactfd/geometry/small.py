@@ -1,4 +1,4 @@
-"""Small networks on a plane in one compiled call: calls of Python would take longer than what they do."""
+"""Small networks in the plane and in space in one compiled call: calls of Python take longer than what they do."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from exactfd.geometry.signs import GeneratorTable
 from exactfd.geometry.start import Start, Walls, cube, half_space
 from exactfd.geometry.tables import CellTable, LabelHistory, Stage
 
-#: Neurons of all layers, so that one word holds the signs of each.
-MOST_NEURONS = 64
+#: Neurons of all layers, by rank; one word holds the signs of each layer.
+MOST_NEURONS = {2: 64, 3: 24}
 
 _ON_AXES: FloatArray = np.empty((0, 0))
+_NO_FACETS, _NO_FLAGS = np.empty((0, 0), dtype=np.int32), np.empty(0, dtype=bool)
 
 
 class Cells(NamedTuple):
@@ -35,38 +36,38 @@ def subdivide(network: HomogeneousNetwork, walls: Walls | None, budget: Budget) 
     network is not small, where integers have to tell a sign, and where compiled loops are not to be used. That takes
     some milliseconds and megabytes at most: limits are looked at once.
     """
-    widths = network.widths
+    widths, rank = network.widths, network.rank
     neurons = sum(widths)
-    if network.rank != 2 or not 0 < neurons <= MOST_NEURONS:
+    if not 0 < neurons <= MOST_NEURONS.get(rank, 0):
         return None
     loops = compiled.loops("exactfd.geometry.small_loops")
     if loops is None:
         return None
     budget.check()
-    start, layers = half_space(2) if walls is None else cube(walls), network.nearest_layers()
+    start, layers = half_space(rank) if walls is None else cube(walls), network.nearest_layers()
     initial = _ON_AXES if walls is None else _at_corners(network, start)
     if layers is None or initial is None:
         return None
-    room = 64 + min(len(widths), 2) * neurons * (neurons + 6)  # hyperplanes make fewer edges; layers may make more
-    shape = (len(widths), 3, room)
-    signs, origin = np.empty((len(widths), 3, 2, room), dtype=np.uint64), np.empty(shape, dtype=np.int32)
+    room = _room(rank, neurons, len(widths))
+    shape = (len(widths), rank + 1, room)
+    signs, origin = np.empty((*shape[:2], 2, room), dtype=np.uint64), np.empty(shape, dtype=np.int32)
     level, counts = np.empty(shape, dtype=np.uint8), np.empty(shape[:2], dtype=np.int64)
     made = np.empty(neurons, dtype=np.int64)
-    all_well, ends, flat, starts, sizes, *finite, parents = loops.subdivide(
+    all_well, parents, ends, points, edges, *higher = loops.subdivide(
         np.array(widths),
         layers[0],
         np.array(layers[1]),
         initial,
-        (*start.facets, *start.finite),
+        (*start.facets, _NO_FACETS)[:3],
+        (*start.finite, _NO_FLAGS)[:4],
+        True if rank == 3 else None,
         *(room, signs, origin, level, counts, made),
     )
     if not all_well:
         return None
-    tables = [
-        CellTable.closed(0, finite[0]),
-        CellTable.closed(1, finite[1], ends=ends),
-        CellTable.closed(2, finite[2], rows=(flat, starts, sizes)),
-    ]
+    tables = [CellTable.closed(0, points), CellTable.closed(1, edges, ends=ends)]
+    for k, (*rows, finite) in enumerate(higher[: rank - 1], 2):
+        tables.append(CellTable.closed(k, finite, rows=tuple(rows)))
     stages = [] if walls is None else [_of_walls(start, tables)]
     for layer, (width, count) in enumerate(zip(widths, counts.tolist(), strict=True)):
         known, levels, origins = [], [], []
@@ -75,17 +76,23 @@ def subdivide(network: HomogeneousNetwork, walls: Walls | None, budget: Budget) 
             levels.append(level[layer, k, :m])
             origins.append(origin[layer, k, :m])
         stages.append(Stage(width, known, levels, origins, tables))
-    names = ((layer, neuron) for layer, width in enumerate(widths) for neuron in range(width))
-    generators = PlaneTable(network, start.generators)
+    names = [(layer, neuron) for layer, width in enumerate(widths) for neuron in range(width)]
+    generators = PlaneTable(network, start.generators) if rank == 2 else GeneratorTable(network, start.generators)
     generators.replace_all(
-        parents, finite[0], [(v, *name) for v, name in zip(made.tolist(), names, strict=True) if v >= 0]
+        parents, points, [(v, *name) for v, name in zip(made.tolist(), names, strict=True) if v >= 0]
     )
     return Cells(generators, tables, LabelHistory(stages))
 
 
+def _room(rank: int, neurons: int, layers: int) -> int:
+    """Hyperplanes make fewer edges, or polygons; several layers may make more."""
+    cut = neurons * (neurons + 6) if rank == 2 else neurons * neurons * (neurons + 10) // 2
+    return 64 + min(layers, 2) * cut
+
+
 def _at_corners(network: HomogeneousNetwork, start: Start) -> FloatArray | None:
-    """Values in the first layer, and ``t``, at the corners of a box; infinite, or None, where one is out of the range of
-    floats.
+    """Values in the first layer, and ``t``, at the corners of a box; infinite, or None, where one is out of the range
+    of floats.
     """
     values = fmpz_mat(start.generators) * network.layers[0].transpose()
     result = np.empty((len(start.generators), values.ncols() + 1))
@@ -104,4 +111,4 @@ def _of_walls(start: Start, tables: list[CellTable]) -> Stage:
         known.append((bits.pack(labels == 1), bits.pack(labels == -1)))
         levels.append(np.full(len(labels), k, dtype=np.uint8))
         origins.append(np.arange(len(labels), dtype=np.int32))
-    return Stage(2, known, levels, origins, tables)
+    return Stage(len(tables) - 1, known, levels, origins, tables)

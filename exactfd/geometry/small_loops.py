@@ -1,4 +1,4 @@
-"""Compiled loop of :mod:`exactfd.geometry.small`: all layers of a small network on a plane in one call.
+"""Compiled loop of :mod:`exactfd.geometry.small`: all layers of a small network in one call.
 
 What is called here are the loops of :mod:`exactfd.geometry.signs` and :mod:`exactfd.geometry.runs`, on the same arrays
 and in the same order. Products with the matrix of a layer are written out, so that floats may differ in their last
@@ -12,9 +12,10 @@ import math
 import numpy as np
 
 from exactfd.compiled import compiled
+from exactfd.geometry.ancestry import IntArray
 from exactfd.geometry.bits import BoolArray, Words
 from exactfd.geometry.bounds import FAINT, SLACK, UNIT, FloatArray
-from exactfd.geometry.runs_loops import COUNT, DONE, STALE, USED, WAIT, run
+from exactfd.geometry.runs_loops import COUNT, DONE, STALE, USED, WAIT, List, Table, run
 from exactfd.geometry.signs import Exponents
 from exactfd.geometry.signs_loops import frame, judge, rectify, represent, scale_vertices
 from exactfd.geometry.tables import Flags, Indices, Lengths
@@ -24,6 +25,12 @@ _NONE, _ONE = np.uint64(0), np.uint64(1)
 _NEVER = np.iinfo(np.int64).min
 _FURTHEST = 5000  # beyond such exponents numbers underflow or overflow
 _MOST = 1 << 40  # cells that one call of the inner loop may cut
+_FACETS = 8  # room for facets of a cell, those that are stale among them
+
+#: Facets, where rows begin, how long they are; position among the cells that are cut; which are finite.
+Pool = tuple[Indices, Lengths, Indices, Indices, BoolArray]
+#: The same without positions.
+Polytopes = tuple[Indices, Lengths, Indices, BoolArray]
 
 
 @compiled
@@ -32,14 +39,16 @@ def subdivide(
     weights: FloatArray,
     powers: Lengths,
     initial: FloatArray,
-    begin: tuple[Indices, Indices, BoolArray, BoolArray, BoolArray],
+    begin: tuple[Indices, Indices, Indices],
+    finite_at_begin: tuple[BoolArray, BoolArray, BoolArray, BoolArray],
+    in_space: bool | None,
     room: int,
     signs: Words,
     origin: Indices,
     level: Flags,
     counts: Lengths,
     made: Lengths,
-) -> tuple[bool, Indices, Indices, Lengths, Indices, BoolArray, BoolArray, BoolArray, Indices]:
+) -> tuple[bool, Indices, Indices, BoolArray, BoolArray, Polytopes, Polytopes]:
     """Cut by every neuron of every layer, 64 in each at most.
 
     Parameters
@@ -50,8 +59,10 @@ def subdivide(
     initial
         Values in the first layer, and ``t``, at the generators to begin with, one row each; none where those are the
         origin and the half axes, on which they are weights.
-    begin
-        Ends of the edges to begin with; edges of the polygons; which cells of each dimension are finite.
+    begin, finite_at_begin
+        Facets of edges, polygons and cells of dimension 3 to begin with; and which cells of each dimension are finite.
+    in_space
+        None in the plane, for which the loop is compiled apart; there is nothing of dimension 3 then.
     room
         Cells of one dimension, at most.
     signs, origin, level
@@ -65,32 +76,29 @@ def subdivide(
     Returns
     -------
     tuple
-        Whether all went well; not where integers have to tell a sign, or where there is no room. Then ends of the
-        edges; facets of the polygons, where rows begin, how long they are; which cells are finite; parents of the
-        generators.
+        Whether all went well; not where integers have to tell a sign, or where there is no room. Then parents of the
+        generators, ends of the edges, which of both are finite; the polygons, and the cells of dimension 3.
     """
-    first_ends, first_rows = begin[:2]
-    ends, flat = np.empty((room, 2), np.int32), np.empty(8 * room, np.int32)
-    starts, sizes = np.empty(room, np.int64), np.empty(room, np.int32)
-    edge_position, position = np.empty(room, np.int32), np.empty(room, np.int32)
-    finites = (np.empty(room, np.bool_), np.empty(room, np.bool_), np.empty(room, np.bool_))
-    finite, parents = np.empty(room, np.bool_), np.empty((room, 2), np.int32)
-    polygons, sides = first_rows.shape
+    ends, parents = np.empty((room, 2), np.int32), np.empty((room, 2), np.int32)
+    finite, points_finite, edges_finite = np.empty(room, np.bool_), np.empty(room, np.bool_), np.empty(room, np.bool_)
     state = np.zeros((4, 6), np.int64)
-    state[0, COUNT], state[1, COUNT], state[2, COUNT] = len(begin[2]), len(first_ends), polygons
-    ends[: len(first_ends)] = first_ends
-    flat[: polygons * sides] = first_rows.reshape(-1)
-    state[2, USED] = polygons * sides
-    for c in range(polygons):
-        starts[c], sizes[c] = c * sides, sides
-    finite[: len(begin[2])] = begin[2]
-    parents[: len(begin[2])] = -1
-    finites[0][: len(begin[2])], finites[1][: len(begin[3])], finites[2][: len(begin[4])] = begin[2], begin[3], begin[4]
+    count, edges = len(finite_at_begin[0]), len(begin[0])
+    state[0, COUNT], state[1, COUNT] = count, edges
+    finite[:count] = points_finite[:count] = finite_at_begin[0]
+    ends[:edges], edges_finite[:edges], parents[:count] = begin[0], finite_at_begin[1], -1
+    polygons = _pool(begin[1], finite_at_begin[2], room, state[2])
+    solids = _pool(begin[2], finite_at_begin[3], 0 if in_space is None else room, state[3])
+    third = _waiting(0 if in_space is None else room)
     none, no_ends, no_starts = np.empty(0, np.int32), np.empty((0, 2), np.int32), np.empty(0, np.int64)
-    first, second = _waiting(room), _waiting(room)
-    pairs, undecided, spare = np.empty((room, 2), np.int32), np.empty(room, np.int64), np.empty(len(flat), np.int32)
+    edge_position, first, second = np.empty(room, np.int32), _waiting(room), _waiting(room)
+    pairs, undecided, spare = (
+        np.empty((room, 2), np.int32),
+        np.empty(room, np.int64),
+        np.empty(_FACETS * room, np.int32),
+    )
     values = errors = np.empty((0, 1))
-    tops, place, done, all_well = np.zeros(3, np.int64), 0, 0, True  # tops: what the inputs have been divided by
+    tops = np.zeros(signs.shape[1], np.int64)  # what the inputs of the layer have been divided by: powers of two
+    place, done, all_well = 0, 0, True
     for layer in range(len(widths)):
         width, is_last, count = widths[layer], layer + 1 == len(widths), state[0, COUNT]
         inner = len(tops)
@@ -102,7 +110,8 @@ def subdivide(
         place += width * inner
         outer = _tops(mantissas, exponents, tops)
         positive, negative = signs[layer, 0, 0].reshape(1, room), signs[layer, 0, 1].reshape(1, room)
-        rows = count if is_last else room
+        framed = is_last and in_space is None
+        rows = count if framed else room
         new_values, new_errors = np.empty((rows, width + 1)), np.empty((rows, width + 1))
         if layer == 0:
             heads, own = _parts(initial if len(initial) else _on_axes(table), 0)
@@ -119,64 +128,120 @@ def subdivide(
         never_zero = np.array([~_NONE])
         for v in range(count):
             never_zero[0] &= positive[0, v] | negative[0, v]
-        for k in range(3):
+        for k in range(signs.shape[1]):
             for c in range(state[k, COUNT]):
                 origin[layer, k, c], level[layer, k, c] = c, k
-        edges, polygons = state[1, COUNT], state[2, COUNT]
-        framed = edges + polygons if is_last else 0
-        frames, heights = np.empty((3, framed), np.int64), np.empty((2, framed))
-        carriers = np.empty((room if is_last else 0, 2), np.int32)
-        if is_last:
+        edges = state[1, COUNT]
+        frames, heights = np.empty((3, 0), np.int64), np.empty((2, 0))
+        carriers = np.empty((0, 2), np.int32)
+        if framed:
+            frames, heights = np.empty((3, edges + state[2, COUNT]), np.int64), np.empty((2, edges + state[2, COUNT]))
+            carriers = np.empty((room, 2), np.int32)
             scale_vertices(values, errors, finite[:count])
-            frame(ends[:edges], flat, starts, sizes, finite, width + 1, frames, heights)
+            frame(ends[:edges], polygons[0], polygons[1], polygons[2], finite, width + 1, frames, heights)
             for i in range(edges):
                 carriers[i, 0], carriers[i, 1] = i, -1
         one, two = signs[layer, 1], signs[layer, 2]
         below = (positive[0], negative[0])
         state[1, WAIT] = mixed_ends(ends, edges, below, one[0], one[1], first[0], first[1])
-        below = (one[0], one[1])
-        state[2, WAIT] = mixed_rows(flat, starts, sizes, polygons, below, two[0], two[1], second[0], second[1])
-        reason = run(
-            np.zeros(2, np.int64), state, width, _MOST, False,
+        _wait(state[2], polygons, (one[0], one[1]), two, second)
+        top = signs.shape[1] - 1
+        three = signs[layer, top]  # in the plane, where there is nothing of dimension 3, whatever
+        _wait(state[3], solids, (two[0], two[1]), three, third)
+        reason = _cut(
+            in_space, state, width,
             (
                 (no_ends, none, no_starts, none, none, positive[0], negative[0], origin[layer, 0], level[layer, 0],
-                 finites[0]),
+                 points_finite),
                 (ends, none, no_starts, none, edge_position, one[0], one[1], origin[layer, 1], level[layer, 1],
-                 finites[1]),
-                (no_ends, flat, starts, sizes, position, two[0], two[1], origin[layer, 2], level[layer, 2],
-                 finites[2]),
+                 edges_finite),
+                _columns(no_ends, polygons, two, origin[layer, 2], level[layer, 2]),
             ),
-            (first, second), None, (positive, negative, finite, parents, never_zero),
-            (values, errors, 0, is_last), (is_last, frames, heights, carriers, edges),
+            (first, second), (_columns(no_ends, solids, three, origin[layer, top], level[layer, top]), third),
+            (positive, negative, finite, parents, never_zero),
+            (values, errors, 0, is_last), (framed, frames, heights, carriers, edges),
             (pairs, undecided, made[done:], spare),
         )  # fmt: skip
         all_well = reason == DONE
         if not all_well:
             break
         done += width
-        for k in range(3):
+        for k in range(signs.shape[1]):
             counts[layer, k] = state[k, COUNT]
-    packed = np.empty(state[2, USED] - state[2, STALE], np.int32)
-    if state[2, STALE]:
-        pack(flat, starts, sizes, state[2, COUNT], packed)
+    count, edges = state[0, COUNT], state[1, COUNT]
+    found = (parents[:count].copy(), ends[:edges].copy(), points_finite[:count].copy(), edges_finite[:edges].copy())
+    return (all_well, *found, _trimmed(polygons, state[2]), _trimmed(solids, state[3]))
+
+
+@compiled
+def _cut(
+    in_space: bool | None,
+    state: IntArray,
+    width: int,
+    tables: tuple[Table, Table, Table],
+    waiting: tuple[List, List],
+    space: tuple[Table, List],
+    generators: tuple[Words, Words, BoolArray, Indices, Words],
+    numbers: tuple[FloatArray, FloatArray, int, bool],
+    frames: tuple[bool, IntArray, FloatArray, Indices, int],
+    scratch: tuple[Indices, IntArray, Lengths, Indices],
+) -> int:
+    """Cut by all neurons of a layer."""
+    at = np.zeros(2, np.int64)
+    if in_space is None:
+        return run(at, state, width, _MOST, False, tables, waiting, None, generators, numbers, frames, scratch)
+    return run(at, state, width, _MOST, False, tables, waiting, space, generators, numbers, frames, scratch)
+
+
+@compiled
+def _pool(rows: Indices, finite: BoolArray, room: int, state: Lengths) -> Pool:
+    """Room for cells, with those to begin with."""
+    flat, starts = np.empty(_FACETS * room, np.int32), np.empty(room, np.int64)
+    sizes, position, is_finite = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.bool_)
+    count, size = rows.shape
+    state[COUNT], state[USED] = count, rows.size
+    flat[: rows.size], is_finite[:count] = rows.reshape(-1), finite
+    for c in range(count):
+        starts[c], sizes[c] = c * size, size
+    return flat, starts, sizes, position, is_finite
+
+
+@compiled
+def _trimmed(pool: Pool, state: Lengths) -> Polytopes:
+    """The cells that there are, without stale rows."""
+    flat, starts, sizes, _, finite = pool
+    count, used = state[COUNT], state[USED] - state[STALE]
+    packed, begins = np.empty(used, np.int32), starts[:count].copy()
+    if state[STALE]:
+        pack(flat, begins, sizes, count, packed)
     else:
-        packed[:] = flat[: state[2, USED]]
-    points, edges, polygons = state[0, COUNT], state[1, COUNT], state[2, COUNT]
-    return (
-        *(all_well, ends[:edges].copy(), packed, starts[:polygons].copy(), sizes[:polygons].copy()),
-        *(finites[0][:points].copy(), finites[1][:edges].copy(), finites[2][:polygons].copy()),
-        parents[:points].copy(),
-    )
+        packed[:] = flat[:used]
+    return packed, begins, sizes[:count].copy(), finite[:count].copy()
+
+
+@compiled
+def _wait(state: Lengths, pool: Pool, below: tuple[Words, Words], signs: Words, waiting: List) -> None:
+    """The signs of cells for the neurons of a word, and which of them wait."""
+    flat, starts, sizes, _, _ = pool
+    state[WAIT] = mixed_rows(flat, starts, sizes, state[COUNT], below, signs[0], signs[1], waiting[0], waiting[1])
+
+
+@compiled
+def _columns(no_ends: Indices, pool: Pool, signs: Words, origin: Indices, level: Flags) -> Table:
+    """What there is about cells, as :func:`run` has it."""
+    flat, starts, sizes, position, finite = pool
+    return no_ends, flat, starts, sizes, position, signs[0], signs[1], origin, level, finite
 
 
 @compiled
 def _on_axes(weights: FloatArray) -> FloatArray:
     """Values of some linear functions, and ``t``, at the origin and on the two half axes of each direction."""
-    result = np.zeros((5, len(weights) + 1))
+    last = weights.shape[1] - 1
+    result = np.zeros((2 * last + 1, len(weights) + 1))
     result[0, -1] = 1.0
     for i in range(len(weights)):
-        result[0, i] = weights[i, 2]
-        for axis in range(2):
+        result[0, i] = weights[i, last]
+        for axis in range(last):
             result[1 + 2 * axis, i], result[2 + 2 * axis, i] = weights[i, axis], -weights[i, axis]
     return result
 
@@ -194,7 +259,7 @@ def _parts(values: FloatArray, power: int) -> tuple[FloatArray, Exponents]:
 
 
 @compiled
-def _waiting(room: int) -> tuple[Indices, Words, Indices, Indices, Lengths]:
+def _waiting(room: int) -> List:
     """An empty list of cells that wait."""
     cells, found, places = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     return cells, np.empty(room, np.uint64), found, places, np.empty(room, np.int64)

@@ -295,7 +295,7 @@ def test_budgets_end_alike(sizes):
 def test_budgets_that_are_asked_seldom(monkeypatch, sizes, most, states):
     """Many neurons in one call: what is known when a limit runs out is a lower bound, as ever."""
     monkeypatch.setattr(runs, "_MOST", most)
-    monkeypatch.setattr(small, "MOST_NEURONS", 0)
+    monkeypatch.setattr(small, "MOST_NEURONS", {})
     network, partial = gaussian(sizes, 6), set()
     whole = outcome("never", network, None)
     for looks in range(1, 60):
