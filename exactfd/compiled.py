@@ -47,13 +47,14 @@ def mode() -> str:
     return chosen
 
 
-def loops(name: str) -> ModuleType | None:
-    """The module of compiled loops with this full name; None where they are not to be used, or not yet.
+def loops(name: str, *, worked: float | None = None) -> ModuleType | None:
+    """The module of compiled loops with this full name; None where they are not to be used, or not yet: unless the
+    environment says otherwise, not before the process has ``worked`` so many CPU seconds (by default one).
 
     Raises ``MissingExtraError`` where they are always to be used and Numba cannot be imported.
     """
     chosen = mode()
-    if chosen == "never" or (chosen == "auto" and name not in _loaded and not _pays()):
+    if chosen == "never" or (chosen == "auto" and name not in _loaded and not _pays(_WORKED if worked is None else worked)):
         return None
     if _loaded.get(name) is None and (name not in _loaded or chosen == "always"):
         try:
@@ -67,11 +68,11 @@ def loops(name: str) -> ModuleType | None:
     return _loaded[name]
 
 
-def _pays() -> bool:
+def _pays(worked: float) -> bool:
     """Whether loops may be loaded now."""
     global _next_look
     now = time.process_time()
-    if now < max(_WORKED, _next_look):
+    if now < max(worked, _next_look):
         return False
     if has_room_for(_MORE_ROOM if any(_loaded.values()) else _ROOM):
         return True
