@@ -30,7 +30,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 VARIABLE = "EXACTFD_COMPILED"
 _MODES = ("auto", "always", "never")
 _WORKED = 1.0  # CPU seconds of the process after which loading pays
-_ROOM, _MORE_ROOM = 320 << 20, 64 << 20  # bytes, for Numba and what it compiles: the first loops, and further ones
+_NUMBA, ROOM = 256 << 20, 64 << 20  # bytes, for Numba with the first loops, and for what compiling more takes
 _PAUSE = 0.2  # CPU seconds between two looks whether there is room
 
 _OPTIONS = {"error_model": "numpy", "nogil": True}
@@ -47,14 +47,15 @@ def mode() -> str:
     return chosen
 
 
-def loops(name: str, *, worked: float | None = None) -> ModuleType | None:
+def loops(name: str, *, worked: float | None = None, room: int = ROOM) -> ModuleType | None:
     """The module of compiled loops with this full name; None where they are not to be used, or not yet: unless the
-    environment says otherwise, not before the process has ``worked`` so many CPU seconds (by default one).
+    environment says otherwise, not before the process has ``worked`` so many CPU seconds (one, if nothing else is
+    said), and not where a limit on memory leaves less ``room`` than so many bytes, and some more for Numba.
 
     Raises ``MissingExtraError`` where they are always to be used and Numba cannot be imported.
     """
     chosen = mode()
-    if chosen == "never" or (chosen == "auto" and name not in _loaded and not _pays(_WORKED if worked is None else worked)):
+    if chosen == "never" or (chosen == "auto" and name not in _loaded and not _pays(worked, room)):
         return None
     if _loaded.get(name) is None and (name not in _loaded or chosen == "always"):
         try:
@@ -68,13 +69,13 @@ def loops(name: str, *, worked: float | None = None) -> ModuleType | None:
     return _loaded[name]
 
 
-def _pays(worked: float) -> bool:
+def _pays(worked: float | None, room: int) -> bool:
     """Whether loops may be loaded now."""
     global _next_look
     now = time.process_time()
-    if now < max(worked, _next_look):
+    if now < (_WORKED if worked is None else worked) or now < _next_look:
         return False
-    if has_room_for(_MORE_ROOM if any(_loaded.values()) else _ROOM):
+    if has_room_for(room if any(_loaded.values()) else room + _NUMBA):
         return True
     _next_look = now + _PAUSE
     return False

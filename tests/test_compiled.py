@@ -61,7 +61,8 @@ LIMITED = """
 import sys
 from exactfd import Network, canonical_complex, compiled
 from exactfd.budget import Budget, current_memory, peak_memory
-compiled._WORKED = 0.0
+from exactfd.geometry import small
+compiled._WORKED = small._WORKED = 0.0
 limit = current_memory() + (int(sys.argv[1]) << 20)
 weights = [[[(7 * i * i + 5 * j + 3 * i * j) % 19 - 9 for j in range(m)] for i in range(6)] for m in (3, 6)]
 layers = [(weight, [i % 5 - 2 for i in range(6)]) for weight in weights]

@@ -19,7 +19,8 @@ from exactfd.geometry.tables import CellTable, LabelHistory, Stage
 #: Neurons of all layers, by rank; one word holds the signs of each layer.
 MOST_NEURONS = {2: 64, 3: 24}
 
-_WORKED = 10.0  # CPU seconds of the process, without which half a millisecond for each network is not worth compiling
+_WORKED = 10.0  # CPU seconds of a process in which half a millisecond for each network is worth compiling
+_ROOM = 192 << 20  # bytes that this takes
 _ON_AXES: FloatArray = np.empty((0, 0))
 _NO_FACETS, _NO_FLAGS = np.empty((0, 0), dtype=np.int32), np.empty(0, dtype=bool)
 
@@ -41,7 +42,7 @@ def subdivide(network: HomogeneousNetwork, walls: Walls | None, budget: Budget) 
     neurons = sum(widths)
     if not 0 < neurons <= MOST_NEURONS.get(rank, 0):
         return None
-    loops = compiled.loops("exactfd.geometry.small_loops", worked=_WORKED)
+    loops = compiled.loops("exactfd.geometry.small_loops", worked=_WORKED, room=_ROOM)
     if loops is None:
         return None
     budget.check()
