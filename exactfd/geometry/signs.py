@@ -406,11 +406,6 @@ class GeneratorTable:
             guess = values @ matrix.T
         return bits.pack(guess > 0.0)[0], bits.pack(guess < 0.0)[0]
 
-    def replace_all(self, parents: Indices, finite: BoolArray, made: Iterable[tuple[int, int, int]]) -> None:
-        """All generators, found elsewhere; ``made`` as in :class:`~exactfd.geometry.ancestry.Ancestry`."""
-        self.exact.parents, self.finite, self.count = parents, finite, len(parents)
-        self.exact.made += made
-
     def ancestry(self) -> Indices:
         """The two ends of the edge on which each generator was made; -1 for those that were there before."""
         return self.exact.parents[: self.count]

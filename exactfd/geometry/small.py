@@ -80,9 +80,8 @@ def subdivide(network: HomogeneousNetwork, walls: Walls | None, budget: Budget) 
         stages.append(Stage(width, known, levels, origins, tables))
     names = [(layer, neuron) for layer, width in enumerate(widths) for neuron in range(width)]
     generators = PlaneTable(network, start.generators) if rank == 2 else GeneratorTable(network, start.generators)
-    generators.replace_all(
-        parents, points, [(v, *name) for v, name in zip(made.tolist(), names, strict=True) if v >= 0]
-    )
+    generators.exact.made += [(v, *name) for v, name in zip(made.tolist(), names, strict=True) if v >= 0]
+    generators.replace(parents, points)
     return Cells(generators, tables, LabelHistory(stages))
 
 

@@ -91,11 +91,8 @@ def subdivide(
     third = _waiting(0 if in_space is None else room)
     none, no_ends, no_starts = np.empty(0, np.int32), np.empty((0, 2), np.int32), np.empty(0, np.int64)
     edge_position, first, second = np.empty(room, np.int32), _waiting(room), _waiting(room)
-    pairs, undecided, spare = (
-        np.empty((room, 2), np.int32),
-        np.empty(room, np.int64),
-        np.empty(_FACETS * room, np.int32),
-    )
+    pairs, undecided = np.empty((room, 2), np.int32), np.empty(room, np.int64)
+    spare = np.empty(_FACETS * room, np.int32)
     values = errors = np.empty((0, 1))
     tops = np.zeros(signs.shape[1], np.int64)  # what the inputs of the layer have been divided by: powers of two
     place, done, all_well = 0, 0, True
@@ -132,21 +129,14 @@ def subdivide(
             for c in range(state[k, COUNT]):
                 origin[layer, k, c], level[layer, k, c] = c, k
         edges = state[1, COUNT]
-        frames, heights = np.empty((3, 0), np.int64), np.empty((2, 0))
-        carriers = np.empty((0, 2), np.int32)
-        if framed:
-            frames, heights = np.empty((3, edges + state[2, COUNT]), np.int64), np.empty((2, edges + state[2, COUNT]))
-            carriers = np.empty((room, 2), np.int32)
-            scale_vertices(values, errors, finite[:count])
-            frame(ends[:edges], polygons[0], polygons[1], polygons[2], finite, width + 1, frames, heights)
-            for i in range(edges):
-                carriers[i, 0], carriers[i, 1] = i, -1
+        flat_cells = state[2, COUNT] if framed else -1
+        frames = _frames((values, errors), finite[:count], ends[:edges], polygons, flat_cells, room)
         one, two = signs[layer, 1], signs[layer, 2]
         below = (positive[0], negative[0])
         state[1, WAIT] = mixed_ends(ends, edges, below, one[0], one[1], first[0], first[1])
         _wait(state[2], polygons, (one[0], one[1]), two, second)
-        top = signs.shape[1] - 1
-        three = signs[layer, top]  # in the plane, where there is nothing of dimension 3, whatever
+        top = signs.shape[1] - 1  # in the plane there is nothing of dimension 3, and whose signs these are is the same
+        three = signs[layer, top]
         _wait(state[3], solids, (two[0], two[1]), three, third)
         reason = _cut(
             in_space, state, width,
@@ -159,7 +149,7 @@ def subdivide(
             ),
             (first, second), (_columns(no_ends, solids, three, origin[layer, top], level[layer, top]), third),
             (positive, negative, finite, parents, never_zero),
-            (values, errors, 0, is_last), (framed, frames, heights, carriers, edges),
+            (values, errors, 0, is_last), frames,
             (pairs, undecided, made[done:], spare),
         )  # fmt: skip
         all_well = reason == DONE
@@ -191,6 +181,25 @@ def _cut(
     if in_space is None:
         return run(at, state, width, _MOST, False, tables, waiting, None, generators, numbers, frames, scratch)
     return run(at, state, width, _MOST, False, tables, waiting, space, generators, numbers, frames, scratch)
+
+
+@compiled
+def _frames(
+    numbers: tuple[FloatArray, FloatArray], finite: BoolArray, ends: Indices, pool: Pool, polygons: int, room: int
+) -> tuple[bool, IntArray, FloatArray, Indices, int]:
+    """Frames of the edges and of so many polygons, as :mod:`exactfd.geometry.plane` has them in the last layer; none
+    where the number of polygons is negative.
+    """
+    edges = len(ends)
+    if polygons < 0:
+        return False, np.empty((3, 0), np.int64), np.empty((2, 0)), np.empty((0, 2), np.int32), 0
+    frames, heights = np.empty((3, edges + polygons), np.int64), np.empty((2, edges + polygons))
+    carriers = np.empty((room, 2), np.int32)
+    scale_vertices(numbers[0], numbers[1], finite)
+    frame(ends, pool[0], pool[1], pool[2], finite, numbers[0].shape[1], frames, heights)
+    for i in range(edges):
+        carriers[i, 0], carriers[i, 1] = i, -1
+    return True, frames, heights, carriers, edges
 
 
 @compiled
