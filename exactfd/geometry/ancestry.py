@@ -17,6 +17,8 @@ from exactfd.rationals import primitive
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 Coordinates = tuple[tuple[int, ...], ...]
 
+FEW = 16  # generators to begin with up to which what follows from them is kept for the next network
+
 
 class Ancestry:
     """Where the generators of a subdivision are, exactly.
@@ -44,7 +46,8 @@ class Ancestry:
         self.parents[: len(initial)] = -1
         self.made: list[tuple[int, int, int]] = []
         self._layers = layers
-        self._coordinates = _given(initial).copy()
+        given = _kept_coordinates if len(initial) <= FEW else _coordinates
+        self._coordinates = given(initial).copy()
         self._inputs: list[dict[int, list[fmpz]]] = [{} for _ in layers]
 
     def part(self, generators: IntArray) -> Ancestry:
@@ -105,10 +108,12 @@ class Ancestry:
         return known
 
 
-@lru_cache(maxsize=16)
-def _given(initial: Coordinates) -> dict[int, list[fmpz]]:
-    """The first coordinates; nobody writes to the lists."""
+def _coordinates(initial: Coordinates) -> dict[int, list[fmpz]]:
+    """Those of the generators to begin with; nobody writes to the lists."""
     return {v: [fmpz(c) for c in row] for v, row in enumerate(initial)}
+
+
+_kept_coordinates = lru_cache(maxsize=16)(_coordinates)
 
 
 class _Inherited(dict[int, list[fmpz]]):

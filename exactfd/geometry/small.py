@@ -42,7 +42,8 @@ def subdivide(network: HomogeneousNetwork, walls: Walls | None, budget: Budget) 
     neurons = sum(widths)
     if not 0 < neurons <= MOST_NEURONS.get(rank, 0):
         return None
-    loops = compiled.loops("exactfd.geometry.small_loops", worked=_WORKED, room=_ROOM)
+    worked = np.inf if budget.time_limit is not None else _WORKED  # compiling may take longer than a limit on time
+    loops = compiled.loops("exactfd.geometry.small_loops", worked=worked, room=_ROOM)
     if loops is None:
         return None
     budget.check()
@@ -50,6 +51,8 @@ def subdivide(network: HomogeneousNetwork, walls: Walls | None, budget: Budget) 
     initial = _ON_AXES if walls is None else _at_corners(network, start)
     if layers is None or initial is None:
         return None
+    weights, powers = layers
+    assert walls is not None or powers[0] == 0  # the coordinates are pre-activations then
     room = _room(rank, neurons, len(widths))
     shape = (len(widths), rank + 1, room)
     signs, origin = np.empty((*shape[:2], 2, room), dtype=np.uint64), np.empty(shape, dtype=np.int32)
@@ -57,8 +60,8 @@ def subdivide(network: HomogeneousNetwork, walls: Walls | None, budget: Budget) 
     made = np.empty(neurons, dtype=np.int64)
     all_well, parents, ends, points, edges, *higher = loops.subdivide(
         np.array(widths),
-        layers[0],
-        np.array(layers[1]),
+        weights,
+        np.array(powers),
         initial,
         (*start.facets, _NO_FACETS)[:3],
         (*start.finite, _NO_FLAGS)[:4],
@@ -74,9 +77,10 @@ def subdivide(network: HomogeneousNetwork, walls: Walls | None, budget: Budget) 
     for layer, (width, count) in enumerate(zip(widths, counts.tolist(), strict=True)):
         known, levels, origins = [], [], []
         for k, m in enumerate(count):
-            known.append((signs[layer, k, :1, :m], signs[layer, k, 1:, :m]))
-            levels.append(level[layer, k, :m])
-            origins.append(origin[layer, k, :m])
+            both = signs[layer, k, :, :m].copy()  # what is kept is to be no larger than it must be
+            known.append((both[:1], both[1:]))
+            levels.append(level[layer, k, :m].copy())
+            origins.append(origin[layer, k, :m].copy())
         stages.append(Stage(width, known, levels, origins, tables))
     names = [(layer, neuron) for layer, width in enumerate(widths) for neuron in range(width)]
     generators = PlaneTable(network, start.generators) if rank == 2 else GeneratorTable(network, start.generators)

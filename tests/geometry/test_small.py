@@ -148,6 +148,22 @@ def test_when_it_is_called(monkeypatch):
         assert (original(homogenise(gaussian(sizes, 1)), None, Budget()) is not None) == is_small
 
 
+def test_compiling_may_take_longer_than_a_limit_on_time(monkeypatch):
+    asked = []
+    monkeypatch.setattr(small.compiled, "loops", lambda name, **when: asked.append(when["worked"]))
+    homogeneous = homogenise(gaussian((2, 6, 5, 1), 3))
+    for budget in (Budget(), Budget(time_limit=3600.0)):
+        assert small.subdivide(homogeneous, None, budget) is None
+    assert asked == [10.0, np.inf]
+
+
+def test_what_is_kept_is_no_larger_than_the_cells(monkeypatch):
+    fast, _ = both(monkeypatch, gaussian((3, 4, 3, 1), 2), None)
+    for stage in fast.history.stages:
+        arrays = [*stage.origin, *stage.origin_dimension, *(signs.base for pair in stage.known for signs in pair)]
+        assert sum(array.base is None for array in arrays) == len(arrays)
+
+
 def test_it_can_be_saved(monkeypatch):
     monkeypatch.setenv(compiled.VARIABLE, "always")
     complex_ = exactfd.canonical_complex(gaussian((2, 7, 6, 1), 8), box=(-1, 2))
