@@ -13,11 +13,13 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 import exactfd
 from benchmarks.measure import report
+from exactfd.geometry import small
 from exactfd.geometry.top import top_cells
 
 ROOT = Path(__file__).parent.parent
@@ -273,7 +275,9 @@ def main(job: str, name: str, other: str | None = None) -> None:
 
 def _prepared(job: str, network: exactfd.Network) -> Callable[[], dict[str, Any]]:
     prepare = PREPARE.get(job, lambda net: net)
-    JOBS[job](prepare(load(f"random-{network.input_dimension}x3x3x1")))
+    for limits in (small.MOST_NEURONS, {}):  # what cuts small networks, and what cuts large ones
+        with mock.patch.object(small, "MOST_NEURONS", limits):
+            JOBS[job](prepare(load(f"random-{network.input_dimension}x3x3x1")))
     subject = prepare(network)
     return lambda: JOBS[job](subject)
 
