@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from flint import fmpz_mat
+from flint import fmpz, fmpz_mat
 
 from exactfd import compiled
 from exactfd.budget import Budget
 from exactfd.geometry import bits
+from exactfd.geometry.bits import Words
 from exactfd.geometry.homogeneous import FloatArray, HomogeneousNetwork, nearest
 from exactfd.geometry.plane import PlaneTable
 from exactfd.geometry.signs import GeneratorTable
 from exactfd.geometry.start import Start, Walls, cube, half_space
-from exactfd.geometry.tables import CellTable, LabelHistory, Stage
+from exactfd.geometry.tables import CellTable, Flags, Indices, LabelHistory, Stage
 
 #: Neurons of all layers, by rank; one word holds the signs of each layer.
 MOST_NEURONS = {2: 64, 3: 24}
@@ -73,7 +75,10 @@ def subdivide(network: HomogeneousNetwork, walls: Walls | None, budget: Budget) 
     tables = [CellTable.closed(0, points), CellTable.closed(1, edges, ends=ends)]
     for k, (*rows, finite) in enumerate(higher[: rank - 1], 2):
         tables.append(CellTable.closed(k, finite, rows=tuple(rows)))
-    stages = [] if walls is None else [_of_walls(start, tables)]
+    stages = []
+    if walls is not None:
+        labels, own_levels, own_numbers = _of_walls(rank)
+        stages.append(Stage(rank, labels.copy(), own_levels.copy(), own_numbers.copy(), tables))
     for layer, (width, count) in enumerate(zip(widths, counts.tolist(), strict=True)):
         known, levels, origins = [], [], []
         for k, m in enumerate(count):
@@ -109,11 +114,12 @@ def _at_corners(network: HomogeneousNetwork, start: Start) -> FloatArray | None:
     return result
 
 
-def _of_walls(start: Start, tables: list[CellTable]) -> Stage:
-    """The labels that walls give the cells to begin with."""
+@cache
+def _of_walls(rank: int) -> tuple[list[tuple[Words, Words]], list[Flags], list[Indices]]:
+    """The labels that walls give the faces of a box, and where they come from: from themselves. Not to be changed."""
     known, levels, origins = [], [], []
-    for k, labels in enumerate(start.walls):
+    for k, labels in enumerate(cube(Walls((fmpz(0),) * rank, (fmpz(1),) * rank, fmpz(1))).walls):
         known.append((bits.pack(labels == 1), bits.pack(labels == -1)))
         levels.append(np.full(len(labels), k, dtype=np.uint8))
         origins.append(np.arange(len(labels), dtype=np.int32))
-    return Stage(len(tables) - 1, known, levels, origins, tables)
+    return known, levels, origins

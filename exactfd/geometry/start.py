@@ -71,17 +71,19 @@ _small_half_space = cache(_half_space)
 def cube(walls: Walls) -> Start:
     """The faces of a box, with their wall labels: -1 low, 0 between, 1 high."""
     rank = len(walls.low)
-    labels, facets = _small_cube(rank) if rank <= _SMALL else _cube(rank)
-    sides = (walls.low, walls.high)
+    corners, faces = (_small_cube if rank <= _SMALL else _cube)(rank)
+    low, high, denominator = list(map(int, walls.low)), list(map(int, walls.high)), int(walls.denominator)
     generators = [
-        [int(sides[side > 0][i]) for i, side in enumerate(name)] + [int(walls.denominator)]
-        for name in labels[0].tolist()
+        [above if side > 0 else below for below, above, side in zip(low, high, name, strict=True)] + [denominator]
+        for name in corners
     ]
-    return Start(generators, facets, [np.ones(len(cells), dtype=bool) for cells in labels], labels)
+    return Start(generators, faces.facets, faces.finite, faces.walls)
 
 
-def _cube(rank: int) -> tuple[list[SignArray], list[Indices]]:
-    """Names of the faces, one entry for each coordinate, which are their wall labels; and their facets."""
+def _cube(rank: int) -> tuple[list[tuple[int, ...]], Start]:
+    """Names of the corners, one entry for each coordinate; and the faces, generators left out: their names are their
+    wall labels.
+    """
     names: list[list[tuple[int, ...]]] = [[] for _ in range(rank + 1)]
     for name in product((-1, 1, 0), repeat=rank):
         names[name.count(0)].append(name)
@@ -93,7 +95,8 @@ def _cube(rank: int) -> tuple[list[SignArray], list[Indices]]:
             for name in names[k]
         ]
         facets.append(np.array(rows, dtype=np.int32))
-    return [np.array(cells, dtype=np.int8).reshape(len(cells), rank) for cells in names], facets
+    labels = [np.array(cells, dtype=np.int8).reshape(len(cells), rank) for cells in names]
+    return names[0], Start([], facets, [np.ones(len(cells), dtype=bool) for cells in names], labels)
 
 
 _small_cube = cache(_cube)
