@@ -30,7 +30,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 VARIABLE = "EXACTFD_COMPILED"
 _MODES = ("auto", "always", "never")
 _WORKED = 1.0  # CPU seconds of the process after which loading pays
-_NUMBA, ROOM = 256 << 20, 64 << 20  # bytes, for Numba with the first loops, and for what compiling more takes
+_NUMBA, _ROOM = 256 << 20, 64 << 20  # bytes, for Numba with the first loops, and for what compiling more takes
 _PAUSE = 0.2  # CPU seconds between two looks whether there is room
 
 _OPTIONS = {"error_model": "numpy", "nogil": True}
@@ -47,7 +47,7 @@ def mode() -> str:
     return chosen
 
 
-def loops(name: str, *, worked: float | None = None, room: int = ROOM) -> ModuleType | None:
+def loops(name: str, *, worked: float | None = None, room: int = _ROOM) -> ModuleType | None:
     """The module of compiled loops with this full name; None where they are not to be used, or not yet: unless the
     environment says otherwise, not before the process has ``worked`` so many CPU seconds (one, if nothing else is
     said), and not where a limit on memory leaves less ``room`` than so many bytes, and some more for Numba.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
 
 import numpy as np
 from flint import fmpz, fmpz_mat
@@ -16,8 +16,22 @@ from exactfd.rationals import primitive
 
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 Coordinates = tuple[tuple[int, ...], ...]
+Result = TypeVar("Result")
 
-FEW = 16  # generators to begin with up to which what follows from them is kept for the next network
+_FEW = 16  # generators to begin with up to which what follows from them is kept for the next network
+
+
+def kept_for_few(function: Callable[[Coordinates], Result]) -> Callable[[Coordinates], Result]:
+    """What follows from the coordinates of the generators to begin with, kept where these are few: the same ones come
+    again. Nobody is to write to it.
+    """
+    kept = lru_cache(maxsize=16)(function)
+
+    @wraps(function)
+    def found(initial: Coordinates) -> Result:
+        return kept(initial) if len(initial) <= _FEW else function(initial)
+
+    return found
 
 
 class Ancestry:
@@ -46,8 +60,7 @@ class Ancestry:
         self.parents[: len(initial)] = -1
         self.made: list[tuple[int, int, int]] = []
         self._layers = layers
-        given = _kept_coordinates if len(initial) <= FEW else _coordinates
-        self._coordinates = given(initial).copy()
+        self._coordinates = _given(initial).copy()
         self._inputs: list[dict[int, list[fmpz]]] = [{} for _ in layers]
 
     def part(self, generators: IntArray) -> Ancestry:
@@ -108,12 +121,9 @@ class Ancestry:
         return known
 
 
-def _coordinates(initial: Coordinates) -> dict[int, list[fmpz]]:
-    """Those of the generators to begin with; nobody writes to the lists."""
+@kept_for_few
+def _given(initial: Coordinates) -> dict[int, list[fmpz]]:
     return {v: [fmpz(c) for c in row] for v, row in enumerate(initial)}
-
-
-_kept_coordinates = lru_cache(maxsize=16)(_coordinates)
 
 
 class _Inherited(dict[int, list[fmpz]]):

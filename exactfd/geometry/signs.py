@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from itertools import pairwise
 from types import ModuleType
 from typing import Any, ClassVar
@@ -29,7 +29,7 @@ from flint import fmpz, fmpz_mat
 
 from exactfd import compiled
 from exactfd.geometry import bits, bounds
-from exactfd.geometry.ancestry import FEW, Ancestry, Coordinates, IntArray
+from exactfd.geometry.ancestry import Ancestry, Coordinates, IntArray, kept_for_few
 from exactfd.geometry.bits import BoolArray, Words
 from exactfd.geometry.bounds import FAINT, FLOOR, HUGE, SLACK, TINY, UNIT, FloatArray, rectified
 from exactfd.geometry.homogeneous import HomogeneousNetwork, rounded, scaled
@@ -82,7 +82,7 @@ class GeneratorTable:
         self.negative: Words = _NO_SIGNS
         self.never_zero: Words = _NO_SIGNS[:, 0]
         given = tuple(map(tuple, initial))
-        self._axes = (_kept_half_axes if len(given) <= FEW else _half_axes)(given)
+        self._axes = _half_axes(given)
         self.exact = Ancestry(network.layers, given, room)
         self._layer = -1
         self._width = 0
@@ -497,6 +497,7 @@ class GeneratorTable:
         return np.ascontiguousarray(mantissas.T), exponents.T - self.network.exponents[self._layer]
 
 
+@kept_for_few
 def _half_axes(points: Coordinates) -> tuple[IntArray, FloatArray] | None:
     """The axis on which each point lies, and on which side, if all are unit vectors or the opposite of one."""
     places = [(j, entry) for row in points for j, entry in enumerate(row) if entry]
@@ -504,9 +505,6 @@ def _half_axes(points: Coordinates) -> tuple[IntArray, FloatArray] | None:
         return None
     axes, sides = zip(*places, strict=True)
     return np.array(axes), np.array(sides, dtype=np.float64)
-
-
-_kept_half_axes = lru_cache(maxsize=16)(_half_axes)
 
 
 def complete(positive: Words, negative: Words, begun: Sequence[int], parents: IntArray, count: int) -> None:

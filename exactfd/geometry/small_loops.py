@@ -95,14 +95,12 @@ def subdivide(
     spare = np.empty(_FACETS * room, np.int32)
     values = errors = np.empty((0, 1))
     tops = np.zeros(signs.shape[1], np.int64)  # what the inputs of the layer have been divided by: powers of two
-    place, done, all_well = 0, 0, True
-    for layer in range(len(widths)):
+    place = done = 0
+    all_well = bool(np.isfinite(weights).all() and np.isfinite(initial).all())
+    for layer in range(len(widths) if all_well else 0):
         width, is_last, count = widths[layer], layer + 1 == len(widths), state[0, COUNT]
         inner = len(tops)
         table = weights[place : place + width * inner].reshape(width, inner)
-        all_well = bool(np.isfinite(table).all() and np.isfinite(initial).all())
-        if not all_well:
-            break
         mantissas, exponents = _parts(table, powers[layer])
         place += width * inner
         outer = _tops(mantissas, exponents, tops)
@@ -135,7 +133,7 @@ def subdivide(
         below = (positive[0], negative[0])
         state[1, WAIT] = mixed_ends(ends, edges, below, one[0], one[1], first[0], first[1])
         _wait(state[2], polygons, (one[0], one[1]), two, second)
-        top = signs.shape[1] - 1  # in the plane there is nothing of dimension 3, and whose signs these are is the same
+        top = signs.shape[1] - 1  # 2 in the plane: what is handed over for dimension 3 is not touched there
         three = signs[layer, top]
         _wait(state[3], solids, (two[0], two[1]), three, third)
         reason = _cut(
