@@ -71,19 +71,17 @@ _small_half_space = cache(_half_space)
 def cube(walls: Walls) -> Start:
     """The faces of a box, with their wall labels: -1 low, 0 between, 1 high."""
     rank = len(walls.low)
-    corners, faces = (_small_cube if rank <= _SMALL else _cube)(rank)
+    faces = _small_cube(rank) if rank <= _SMALL else _cube(rank)
     low, high, denominator = list(map(int, walls.low)), list(map(int, walls.high)), int(walls.denominator)
     generators = [
         [above if side > 0 else below for below, above, side in zip(low, high, name, strict=True)] + [denominator]
-        for name in corners
+        for name in faces.walls[0].tolist()
     ]
     return Start(generators, faces.facets, faces.finite, faces.walls)
 
 
-def _cube(rank: int) -> tuple[list[tuple[int, ...]], Start]:
-    """Names of the corners, one entry for each coordinate; and the faces, generators left out: their names are their
-    wall labels.
-    """
+def _cube(rank: int) -> Start:
+    """The same without generators, for any box. Faces are named by their wall labels, one for each coordinate."""
     names: list[list[tuple[int, ...]]] = [[] for _ in range(rank + 1)]
     for name in product((-1, 1, 0), repeat=rank):
         names[name.count(0)].append(name)
@@ -96,7 +94,7 @@ def _cube(rank: int) -> tuple[list[tuple[int, ...]], Start]:
         ]
         facets.append(np.array(rows, dtype=np.int32))
     labels = [np.array(cells, dtype=np.int8).reshape(len(cells), rank) for cells in names]
-    return names[0], Start([], facets, [np.ones(len(cells), dtype=bool) for cells in names], labels)
+    return Start([], facets, [np.ones(len(cells), dtype=bool) for cells in names], labels)
 
 
 _small_cube = cache(_cube)
