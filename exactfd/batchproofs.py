@@ -19,11 +19,13 @@ from exactfd.jacobians import Factors, ModularNetwork, SignArray
 from exactfd.kernels import kernel
 from exactfd.linalg import modular
 from exactfd.linalg.sketches import TallTable
+from exactfd.patternbounds import applies, pattern_bound, vectors_wanted
 from exactfd.points import Points
 from exactfd.rankproof import RankSearch, free_of_gauge
 from exactfd.relations import relations, vanish
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 _FEW = 200  # rows among which relations are sought before anything else: they are cheap (measured)
 _MANY = 4  # times as many rows as columns
@@ -137,6 +139,19 @@ class BatchRows:
         sensitivities, reached = self.factors
         return [table[places] for table in sensitivities], [table[places] for table in reached]
 
+    def kernel_vectors(self, count: int, but: BoolArray) -> FloatArray:
+        """Random vectors of the kernel modulo the prime of all rows in use but those of some points that are ``alone``,
+        ``count x D``.
+        """
+        result = np.zeros((count, self.network.parametric_dimension))
+        if self._by_rows is not None:
+            basis = self._by_rows.space.kernel()
+            numbers = modular.random_numbers(np.random.default_rng(0), count, len(basis))
+            result[:, self._columns] = modular.multiply(numbers, basis, self.reduced.prime)
+        elif self._table is not None:
+            result[:, self._columns] = self._table.kernel_vectors(count, but.repeat(self.network.output_dimension))
+        return result
+
     def alone(self) -> BoolArray:
         """By point in use, whether no other row depends on its rows, as far as the prime tells (never, where rows were
         eliminated).
@@ -182,8 +197,11 @@ def rank_proof(
     ``labels`` and ``points`` are the whole batch. Rows that no other row depends on are left out, each counting for
     itself: without them more is forced, and the kernel has shorter vectors. Raises ``BudgetExceeded``.
     """
-    network, outputs, alone = rows.network, rows.network.output_dimension, rows.alone()
+    network, outputs = rows.network, rows.network.output_dimension
+    alone = rows.alone()
     kept, dependent = np.flatnonzero(~alone).tolist(), (len(points) - int(alone.sum())) * outputs
+    if applies(network) and (proof := _by_patterns(rows, len(points), budget)) is not None:
+        return proof
     if dependent <= min(_FEW, network.upper_bound // 8):  # almost every direction would be forced
         return _by_relations(rows, labels, points, budget, progress)
     # the dimension of the kernel of the other rows
@@ -197,11 +215,27 @@ def rank_proof(
     return _by_vectors(rows, kept, forced, wanted, len(points), budget, progress)
 
 
+def _by_patterns(rows: BatchRows, count: int, budget: Budget) -> KernelProof | None:
+    """A bound that patterns give, of all rows but those that no other depends on, or of all."""
+    network, alone = rows.network, rows.alone()
+    for but in (alone, np.zeros_like(alone))[: 1 + alone.any()]:
+        kernel = rows.kernel_vectors(vectors_wanted(network), but)
+        bound = pattern_bound(rows.reduced, rows.labels[~but], kernel, budget)
+        if bound + but.sum() == rows.rank:
+            return _kernel_proof(rows, count, network.parametric_dimension - bound, [], [], but)
+    return None
+
+
 def _kernel_proof(
-    rows: BatchRows, count: int, forced: int, vectors: list[list[fmpz]], columns: list[int]
+    rows: BatchRows,
+    count: int,
+    forced: int,
+    vectors: list[list[fmpz]],
+    columns: list[int],
+    but: BoolArray | None = None,
 ) -> KernelProof:
     outputs = range(rows.network.output_dimension)
-    left_out = np.array(rows.numbers, dtype=np.int64)[rows.alone()].tolist()
+    left_out = np.array(rows.numbers, dtype=np.int64)[rows.alone() if but is None else but].tolist()
     spanned = sorted(set(range(count)).difference(rows.numbers))
     first, second = ([point * len(outputs) + o for point in some for o in outputs] for some in (spanned, left_out))
     return KernelProof(first, second, forced, vectors, columns)

@@ -224,7 +224,7 @@ def _kept_factors() -> FloatArray:
 
 
 def _drawn(size: int) -> FloatArray:
-    return np.random.default_rng(0).integers(-(2**20), 2**20, size=size).astype(np.float64)
+    return modular.random_numbers(np.random.default_rng(0), size)
 
 
 def _factors(rows: int, columns: int) -> FloatArray:

@@ -84,6 +84,27 @@ class Factors:
                 part[:] = modular.reduce(part - modular.multiply(own, taken, self.prime), self.prime)
         return result
 
+    def solutions(self, values: FloatArray, random: np.random.Generator) -> FloatArray:
+        """Random vectors (``k x columns``) whose products with the rows are these (``k x rows``), for values that have
+        some: relations among the rows are theirs too.
+        """
+        rest, parts = values.T, []
+        for block in self._blocks:
+            taken = np.concatenate(block.taken)
+            part = modular.multiply(block.combinations, rest[: block.combinations.shape[1]], self.prime)
+            rest = rest[block.combinations.shape[1] :]
+            rest = modular.reduce(rest - modular.multiply(taken, part, self.prime), self.prime)
+            parts.append(part.T)
+        places = [np.arange(self.columns)]  # the columns that each block sees
+        for block in self._blocks:
+            places.append(places[-1][block.kept])
+        result = np.zeros((len(values), self.columns))
+        result[:, places[-1]] = modular.random_numbers(random, len(values), len(places[-1]))
+        for block, part, own, later in zip(self._blocks[::-1], parts[::-1], places[-2::-1], places[:0:-1], strict=True):
+            known = modular.multiply(result[:, later], block.basis.T, self.prime)
+            result[:, own[block.pivots]] = modular.reduce(part - known, self.prime)
+        return result
+
     def _eliminated(self, rows: FloatArray) -> _Block:
         width, count = rows.shape[1], len(rows)
         both = np.concatenate([rows, np.eye(count)], axis=1)

@@ -28,6 +28,8 @@ _SHORT = 6000  # entries up to which it needs no matrix product
 _LOOPS = "exactfd.linalg.modular_loops"
 _PIECES = 1 << 20  # entries of a table of pieces that is held as floats at once
 _FEW = 100  # numbers that are inverted one by one
+#: Random numbers are less than this in size.
+RANDOM = 2**20
 #: Inner terms of one exact product: 256 (2^22 + 2)^2 < 2^53.
 CHUNK = 256
 
@@ -57,6 +59,11 @@ def reduce(values: FloatArray, prime: int, *, overwrite: bool = False) -> FloatA
     np.rint(quotient, out=quotient)
     quotient *= prime
     return np.subtract(values, quotient, out=values if overwrite else quotient)
+
+
+def random_numbers(random: np.random.Generator, *shape: int) -> FloatArray:
+    """Random integers; their products with residues are below ``2^43``."""
+    return random.integers(-RANDOM, RANDOM, size=shape).astype(np.float64)
 
 
 def multiply(left: FloatArray, right: FloatArray, prime: int) -> FloatArray:

@@ -27,7 +27,6 @@ _PLACES = 2  # rows of the short table that each row is added to
 _SPARE = 16
 _DENSE = 8  # dense combinations at first
 _RELATIONS = 2  # random relations: what is zero in all of them is zero in all relations, most likely
-_RANDOM = 2**20  # size of random numbers
 
 
 class TallTable:
@@ -43,9 +42,9 @@ class TallTable:
         self.table, self.prime = table, prime
         rows, columns = table.shape
         self._columns = modular.RowSpace(rows, prime) if columns <= _FEW else None
+        self._random = np.random.default_rng(0)
         if self._columns is None:
             self._factors = Factors(columns, prime)
-            self._random = np.random.default_rng(0)
             self._dense: list[FloatArray] = []
             short = columns + columns // 8 + _SPARE
             self._fold = _Fold(rows, short, self._random) if rows > short else None
@@ -95,8 +94,19 @@ class TallTable:
                 relations -= modular.multiply(part, dense, self.prime)
         return np.asarray(~modular.reduce(relations, self.prime).any(axis=0))
 
+    def kernel_vectors(self, count: int, but: BoolArray) -> FloatArray:
+        """Random vectors (``count x n``) of the kernel of all rows but some that are ``alone``; all is eliminated."""
+        if self._columns is not None:
+            basis = modular.kernel(self.table[~but], self.prime)[0]
+            return modular.multiply(self._numbers(count, len(basis)), basis, self.prime)
+        products = np.zeros((len(self.table), count))
+        products[but] = self._numbers(int(but.sum()), count)
+        parts = [products if self._fold is None else modular.reduce(self._fold.apply(products), self.prime)]
+        parts += [modular.multiply(dense, products, self.prime) for dense in self._dense]
+        return self._factors.solutions(np.concatenate(parts).T, self._random)
+
     def _numbers(self, rows: int, columns: int) -> FloatArray:
-        return self._random.integers(-_RANDOM, _RANDOM, size=(rows, columns)).astype(np.float64)
+        return modular.random_numbers(self._random, rows, columns)
 
 
 class _Fold:
@@ -117,7 +127,7 @@ class _Fold:
             while first < tall:
                 place = (first + shift) % short
                 count = min(tall - first, short - place)
-                numbers = random.integers(1, _RANDOM, size=(count, 1)).astype(np.float64)
+                numbers = random.integers(1, modular.RANDOM, size=(count, 1)).astype(np.float64)
                 self._parts.append((slice(first, first + count), slice(place, place + count), numbers))
                 first += count
 

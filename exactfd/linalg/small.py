@@ -1,0 +1,66 @@
+"""Small integer vectors from residues: spaces over Q with short bases, and ranks over Q of small tables.
+
+Residues are as in :mod:`exactfd.linalg.modular`; integers are held in float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from exactfd.linalg import modular
+from exactfd.linalg.modular import FloatArray
+
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+
+_DENOMINATORS = 6  # of the small rationals that residues are taken for
+_SIZE = 1000  # of their numerators
+_SPARE = 4  # random combinations beyond the rank that they may show
+
+
+def equations(table: FloatArray, prime: int) -> FloatArray:
+    """Independent small integer vectors (``f x n``): a basis of the rows of a table modulo a prime, if one is small.
+
+    Else such whose common zeros are spanned, modulo the prime, by small vectors on which the rows vanish.
+    """
+    values, fine = small(modular.reduced_basis(table, prime)[0], prime)
+    if fine.all():
+        return values
+    zeros, fine = small(modular.kernel(table, prime)[0], prime)
+    values, fine = small(modular.kernel(zeros[fine], prime)[0], prime)
+    return values[fine]
+
+
+def rank_bound(table: FloatArray, prime: int) -> int:
+    """At least the rank over Q of a table of small integers (``m x n``), and equal to it where the relations among its
+    rows have a small basis: the number of rows that are not zero less that of such relations, each of them verified.
+    """
+    table = table[table.any(axis=1)]
+    columns, wanted = table.T, len(table) + _SPARE
+    if len(columns) > wanted:  # random combinations have the same relations, most likely
+        random = modular.random_numbers(np.random.default_rng(1), wanted, len(columns))
+        columns = modular.multiply(random, modular.reduce(columns, prime), prime)
+    relations, fine = small(modular.kernel(modular.reduce(columns, prime), prime)[0], prime)
+    relations = relations[fine]
+    exact = np.asarray((np.abs(relations) @ np.abs(table)).max(axis=1, initial=0.0) < 2.0**52)
+    return len(table) - int((exact & ~(relations @ table).any(axis=1)).sum())
+
+
+def small(table: FloatArray, prime: int) -> tuple[FloatArray, BoolArray]:
+    """Rows of residues, each times the least factor that makes all its entries small, and whether there is one.
+
+    Rows that are the identity in some columns stay independent, over Q too.
+
+    >>> small(np.array([[1.0, -51.0], [1.0, 34.0]]), 101)[0].tolist()
+    [[1.0, -51.0], [1.0, 34.0]]
+    """
+    result, fine = table.copy(), np.asarray((np.abs(table) <= _SIZE).all(axis=1))
+    for factor in range(2, _DENOMINATORS + 1):
+        left = np.flatnonzero(~fine)
+        if not len(left):
+            break
+        values = modular.reduce(table[left] * factor, prime)
+        short = (np.abs(values) <= _SIZE).all(axis=1)
+        result[left[short]], fine[left[short]] = values[short], True
+    return result, fine
