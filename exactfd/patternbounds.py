@@ -7,9 +7,9 @@ Up to nonzero factors of the columns, the row of the Jacobian at a point ``x`` i
 
 where ``X = (x, 1)`` has length ``n = n_0 + 1``, ``p`` says which neurons of the second layer are live, ``w_k`` is the
 row of ``k``, and ``c_k`` has the weights from ``k`` times those to the output. The first part of ``T_k`` belongs to
-the weights from ``k``, the second to its row, ``T_0`` to the biases behind. (The weights to the output add nothing:
-scalings show them as combinations of the others.) All is linear in ``X``, and in ``(p, 1)``, and this is all that the
-bound uses.
+the weights from ``k``, the second to its row, ``T_0`` to the biases behind. (The weights to the output, which are not
+zero, add nothing: scalings show them as combinations of the others.) All is linear in ``X``, and in ``(p, 1)``, and
+this is all that the bound uses.
 
 Neurons that are active at the same points form a *block* ``B``; those that are active at all points, with ``k = 0``,
 form block 0; points where ``p`` is zero do not matter. ``T_B`` is the sum over a block. Let ``U_B`` be any space of
@@ -57,8 +57,8 @@ _TESTS = 3  # kernel vectors that tell whether something is in the span of the r
 
 
 def applies(network: Network) -> bool:
-    """Whether a network has two hidden layers and one output."""
-    return network.depth == 3 and network.output_dimension == 1
+    """Whether a network has two hidden layers and one output, all weights to which are nonzero."""
+    return network.depth == 3 and network.output_dimension == 1 and bool(network.supports[2][0, :-1].all())
 
 
 def vectors_wanted(network: Network) -> int:
@@ -67,7 +67,8 @@ def vectors_wanted(network: Network) -> int:
 
 
 def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray, budget: Budget) -> int:
-    """An upper bound on the rank over Q of the Jacobian at smooth points with these labels (``m x N``).
+    """An upper bound on the rank over Q of the Jacobian at smooth points with these labels (``m x N``), of a network to
+    which it :func:`applies`.
 
     ``kernel`` are random vectors (``q x D``) of its kernel modulo the prime of the network: the bound holds for any
     vectors, and is good for these. Raises ``BudgetExceeded``.
@@ -76,9 +77,7 @@ def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray
     masks = [mask > 0 for mask in masks_of(labels, network.relu_widths)]
     if len(masks) == network.depth:
         masks = [mask[masks[2][:, 0]] for mask in masks[:2]]  # the other rows are zero
-    joined = network.supports[2][0, :-1]
-    unseen = int((masks[1] & ~joined).any(axis=0).sum())  # of them only the weights to the output, zeros, matter
-    neurons = np.flatnonzero((masks[1] & joined).any(axis=0))
+    neurons = np.flatnonzero(masks[1].any(axis=0))
     active, live = masks[0], masks[1][:, neurons]
     if not len(live):
         return 0
@@ -105,7 +104,7 @@ def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray
     budget.check()
     sets, pattern = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     first, last = blocks.ranks(images[pattern], patterns[pattern], sets)
-    return unseen + alone + blocks.dimension() + network.input_dimension * first + last
+    return alone + blocks.dimension() + network.input_dimension * first + last
 
 
 class _Blocks:

@@ -166,3 +166,32 @@ def test_kernels_and_independent_rows(seed):
     assert chosen == sorted(set(chosen))
     assert len(chosen) == truth == flint_rank(table[chosen])
     assert (table == before).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "rank", "lonely"),
+    [
+        (60, 20, 7, 5),
+        (700, 300, 150, 40),
+        (400, 300, 30, 250),
+        (310, 300, 120, 3),
+        (300, 140, 0, 9),
+        (450, 150, 150, 0),
+    ],
+)
+@pytest.mark.parametrize("prime", [PRIME, SMALL])
+def test_vectors_of_the_kernel_of_all_rows_but_some(rows, columns, rank, lonely, prime):
+    """They annihilate the other rows, no fewer of them do than there are, and they tell the rows left out apart."""
+    rng = np.random.default_rng([rows, columns, rank, lonely])
+    table, places = with_lonely_rows(rng, rows, columns, rank, lonely, prime)
+    tall = TallTable(table, prime)
+    tall.eliminate()
+    but = np.zeros(rows, dtype=bool)
+    but[places[: lonely // 2]] = True
+    assert (but <= tall.alone).all()
+    for some in (but, np.zeros_like(but)):
+        vectors = tall.kernel_vectors(12, some)
+        products = modular.multiply(table, vectors.T, prime)
+        assert not products[~some].any()
+        assert products[some].any(axis=1).all()
+        assert modular.rank(vectors, prime) == min(12, columns - modular.rank(table[~some], prime))
