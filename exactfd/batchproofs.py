@@ -221,7 +221,7 @@ def _by_patterns(rows: BatchRows, count: int, budget: Budget) -> KernelProof | N
     for but in (alone, np.zeros_like(alone))[: 1 + alone.any()]:
         kernel = rows.kernel_vectors(vectors_wanted(network), but)
         bound = pattern_bound(rows.reduced, rows.labels[~but], kernel, budget)
-        if bound + but.sum() == rows.rank:
+        if bound + network.output_dimension * but.sum() == rows.rank:
             return _kernel_proof(rows, count, network.parametric_dimension - bound, [], [], but)
     return None
 

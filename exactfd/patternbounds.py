@@ -1,4 +1,4 @@
-"""An upper bound on the rank of a batch that activation patterns give: two hidden layers and one output.
+"""An upper bound on the rank of a batch that activation patterns give: two hidden layers and one output, or one.
 
 Up to nonzero factors of the columns, the row of the Jacobian at a point ``x`` is the sum, over the active neurons
 ``k`` of the first layer and ``k = 0``, of
@@ -26,8 +26,8 @@ patterns.
   unit vectors and for the last.
 - Any other row counts one.
 
-A row is ``T(A, p, X)`` with ``A`` the active blocks, or with those that are active at all points with the pattern
-``p``, if ``p`` is in ``U_B`` for those that are active at some of them.
+A row is ``T(A, p, X)`` with ``A`` the active blocks. With one hidden layer, and any number of outputs, all is the same
+if ``p`` is a unit vector, the output that the row belongs to, ``c_k`` the weights from ``k``, and ``T_0 = X_n p``.
 
 If the spaces have small integer bases, all this is ranks of small integer tables: neither parameters nor points enter
 with their digits. Which spaces and pairs are good is read off random vectors of the kernel modulo a prime: ``U_B`` is
@@ -57,8 +57,10 @@ _TESTS = 3  # kernel vectors that tell whether something is in the span of the r
 
 
 def applies(network: Network) -> bool:
-    """Whether a network has two hidden layers and one output, all weights to which are nonzero."""
-    return network.depth == 3 and network.output_dimension == 1 and bool(network.supports[2][0, :-1].all())
+    """Whether a network has one hidden layer, or two, and one output all weights to which are nonzero."""
+    if network.depth == 3 and network.output_dimension == 1:
+        return bool(network.supports[2][0, :-1].all())
+    return network.depth == 2
 
 
 def vectors_wanted(network: Network) -> int:
@@ -73,38 +75,33 @@ def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray
     ``kernel`` are random vectors (``q x D``) of its kernel modulo the prime of the network: the bound holds for any
     vectors, and is good for these. Raises ``BudgetExceeded``.
     """
-    network = reduced.network
-    masks = [mask > 0 for mask in masks_of(labels, network.relu_widths)]
-    if len(masks) == network.depth:
-        masks = [mask[masks[2][:, 0]] for mask in masks[:2]]  # the other rows are zero
-    neurons = np.flatnonzero(masks[1].any(axis=0))
-    active, live = masks[0], masks[1][:, neurons]
+    active, live = _rows(reduced.network, labels)
     if not len(live):
         return 0
-    budget.check(bytes_needed=32 * active.shape[1] * (len(kernel) * max(network.architecture[1:]) + len(live)))
-    patterns, number = bits.distinct(live) if len(neurons) else (live[:1], np.zeros(len(live), dtype=np.intp))
+    size, count = reduced.network.input_dimension + 1, len(kernel) * max(reduced.network.architecture[1:3])
+    budget.check(bytes_needed=32 * active.shape[1] * (count + len(live)))
+    neurons = np.flatnonzero(live.any(axis=0))
+    live = live[:, neurons]
     blocks = _Blocks(reduced, active, np.asarray(live.any(axis=1)), neurons, kernel)
-    active, images = blocks.active, blocks.images(patterns)
-    # all points of a pattern together, where that is good
-    often, sizes = np.zeros((len(patterns), active.shape[1]), dtype=np.int64), np.bincount(number)[:, None]
-    np.add.at(often, number, active)
-    always, sometimes = often == sizes, (often > 0) & (often < sizes)
-    together = blocks.spanned(always, patterns) & ~(sometimes & blocks.outside(images)).any(axis=1)
-    pairs = [(always[together], np.flatnonzero(together))]
-    # the others cell by cell
-    apart, alone = np.flatnonzero(~together[number]), 0
-    if len(apart):
-        cells, cell = bits.distinct(np.concatenate([active[apart], live[apart]], axis=1))
-        pattern = np.empty(len(cells), dtype=np.intp)
-        pattern[cell] = number[apart]
-        sets = cells[:, : active.shape[1]]
-        good = blocks.spanned(sets, patterns[pattern])
-        pairs.append((sets[good], pattern[good]))
-        alone = int(np.minimum(np.bincount(cell), network.input_dimension + 1)[~good].sum())
+    cells, cell = bits.distinct(np.concatenate([blocks.active, live], axis=1))
+    sets, patterns = np.split(cells, [blocks.active.shape[1]], axis=1)
+    good = blocks.spanned(sets, patterns)
+    alone = int(np.minimum(np.bincount(cell), size)[~good].sum())
     budget.check()
-    sets, pattern = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-    first, last = blocks.ranks(images[pattern], patterns[pattern], sets)
-    return alone + blocks.dimension() + network.input_dimension * first + last
+    first, last = blocks.ranks(sets[good], patterns[good])
+    return alone + blocks.dimension() + (size - 1) * first + last
+
+
+def _rows(network: Network, labels: SignArray) -> tuple[BoolArray, BoolArray]:
+    """By row of the Jacobian which neurons of the first layer are active, and its pattern; without rows of zeros."""
+    masks = [mask > 0 for mask in masks_of(labels, network.relu_widths)]
+    if network.depth == 3:
+        shown = masks[2][:, 0] if len(masks) == 3 else slice(None)
+        return masks[0][shown], masks[1][shown]
+    point, output = np.indices((len(labels), network.output_dimension)).reshape(2, -1)
+    if len(masks) == 2:
+        point, output = masks[1].nonzero()
+    return masks[0][point], np.eye(network.output_dimension, dtype=bool)[output]
 
 
 class _Blocks:
@@ -113,7 +110,7 @@ class _Blocks:
     Parameters
     ----------
     active, live
-        Which neurons of the first layer are active (``m x n_1``), and which points have a pattern that is not zero.
+        Which neurons of the first layer are active (``m x n_1``), and which rows have a pattern that is not zero.
     neurons
         The neurons of the second layer that the patterns are about.
     kernel
@@ -122,13 +119,13 @@ class _Blocks:
     Attributes
     ----------
     active
-        By point and block, but for block 0.
+        By row and block, but for block 0.
     """
 
     def __init__(
         self, reduced: ModularNetwork, active: BoolArray, live: BoolArray, neurons: Indices, kernel: FloatArray
     ) -> None:
-        self._prime, self._below = reduced.prime, reduced.layers[0]
+        self._prime, self._below, self._ends = reduced.prime, reduced.layers[0], reduced.network.depth - 2
         self._joined = np.asarray(reduced.network.supports[1][neurons, :-1].any(axis=0))
         columns, block = bits.distinct((active & live[:, None]).T)
         somewhere = columns.any(axis=1)
@@ -156,7 +153,11 @@ class _Blocks:
         return modular.reduce(single[:, members].sum(axis=1), self._prime)
 
     def _with_bias(self, single: FloatArray, products: _Products, at: FloatArray) -> FloatArray:
-        return modular.reduce(_padded(self._sum(single, self._base), 0.0) + products.behind(at), self._prime)
+        return modular.reduce(self._extended(self._sum(single, self._base), 0.0) + products.behind(at), self._prime)
+
+    def _extended(self, patterns: FloatArray, value: float = 1.0) -> FloatArray:
+        """With one more entry where there is a bias behind the patterns."""
+        return np.concatenate([patterns, np.full((len(patterns), self._ends), value)], axis=1)
 
     def spanned(self, sets: BoolArray, patterns: BoolArray) -> BoolArray:
         """For pairs ``(A, p)`` (``k x blocks``, ``k x n_2``) whether all ``T(A, p, X)`` are in the span of the rows
@@ -165,26 +166,16 @@ class _Blocks:
         table, result = patterns.astype(np.float64), np.ones(len(sets), dtype=bool)
         for test in range(_TESTS):
             seen = np.array([values[test] for values in self._seen]).reshape(len(self._seen), table.shape[1])
-            total = modular.multiply(_padded(table, 1.0), self._seen_base[test, :, None], self._prime)[:, 0]
+            total = modular.multiply(self._extended(table), self._seen_base[test, :, None], self._prime)[:, 0]
             total += (modular.multiply(table, seen.T, self._prime) * sets).sum(axis=1)
             result &= modular.reduce(total, self._prime) == 0.0
         return result
 
-    def images(self, patterns: BoolArray) -> FloatArray:
-        """Patterns modulo the space of each block but 0, one after the other (integers, ``k x f``)."""
-        return np.asarray(patterns @ self._equations.T)
-
-    def outside(self, images: FloatArray) -> BoolArray:
-        """By pattern and block, whether it is not in the space."""
-        result = np.zeros((len(images), len(self._members)), dtype=bool)
-        row, place = np.nonzero(images)
-        result[row, self._owners[place]] = True
-        return result
-
-    def ranks(self, images: FloatArray, patterns: BoolArray, sets: BoolArray) -> tuple[int, int]:
+    def ranks(self, sets: BoolArray, patterns: BoolArray) -> tuple[int, int]:
         """At least the ranks of the vectors of pairs ``(A, p)`` for the first unit vectors, and for the last."""
-        table, rows = patterns.astype(np.float64), images * sets[:, self._owners]
-        first, last = table @ self._first.T, _padded(table, 1.0) @ self._last.T
+        table = patterns.astype(np.float64)
+        rows = (table @ self._equations.T) * sets[:, self._owners]
+        first, last = table @ self._first.T, self._extended(table) @ self._last.T
         return (
             rank_bound(np.concatenate([rows, first], axis=1), self._prime),
             rank_bound(np.concatenate([rows, last], axis=1), self._prime),
@@ -193,7 +184,7 @@ class _Blocks:
     def dimension(self) -> int:
         """At least that of all ``V_B`` together."""
         width, size = self._equations.shape[1], self._below.shape[1]
-        total: int = width + 1 - len(self._last)
+        total: int = width + self._ends - len(self._last)
         free = width - np.bincount(self._owners, minlength=len(self._members))
         for members, own in zip(self._members, free.tolist(), strict=True):
             total += min(size * own, self._constrained(members, own, self._below[members]))
@@ -213,16 +204,17 @@ class _Products:
     """Products of vectors of parameters with ``T_k(p, v)``, as functions of ``p``."""
 
     def __init__(self, reduced: ModularNetwork, neurons: Indices, vectors: FloatArray) -> None:
-        self._prime, (self._below, above, last) = reduced.prime, reduced.layers
+        self._prime, (self._below, above) = reduced.prime, reduced.layers[:2]
         (first, size), middle, count = self._below.shape, len(above), len(vectors)
-        self._rows = vectors[:, : first * size].reshape(count, first, size)
-        inner = vectors[:, first * size : -middle - 1].reshape(count, middle, first + 1)[:, neurons]
-        outer, above, last = vectors[:, -middle - 1 :], above[neurons], last[0, neurons]
-        # a move of a weight to the output is one of all weights into its neuron
-        inner = modular.reduce(inner * last[:, None], self._prime) + self._reduce(above * outer[:, neurons, None])
-        inner = self._reduce(inner).transpose(0, 2, 1)
-        self._inner, self._ends = inner[:, :first], np.concatenate([inner[:, first], outer[:, -1:]], axis=1)
-        self._factors = self._reduce(above[:, :first] * last[:, None]).T
+        self._rows, inner, outer = np.split(vectors, np.cumsum([first * size, middle * (first + 1)]), axis=1)
+        self._rows, inner = self._rows.reshape(count, first, size), inner.reshape(count, middle, first + 1)
+        above, inner = above[neurons], inner[:, neurons]
+        if len(reduced.layers) == 3:  # a move of a weight to the output is one of all weights into its neuron
+            last = reduced.layers[2][0, neurons]
+            inner = self._reduce(inner * last[:, None]) + self._reduce(above * outer[:, neurons, None])
+            inner, above = self._reduce(inner), self._reduce(above * last[:, None])
+        inner, self._factors = inner.transpose(0, 2, 1), above[:, :first].T
+        self._inner, self._ends = inner[:, :first], np.concatenate([inner[:, first], outer[:, middle:]], axis=1)
 
     def _reduce(self, values: FloatArray) -> FloatArray:
         return modular.reduce(values, self._prime)
@@ -236,8 +228,3 @@ class _Products:
     def behind(self, at: FloatArray) -> FloatArray:
         """The same with ``T_0``, for ``(p, 1)``: ``q x (n_2 + 1)``."""
         return self._reduce(self._ends * at[:, -1:])
-
-
-def _padded(table: FloatArray, value: float) -> FloatArray:
-    """With one more column."""
-    return np.concatenate([table, np.full((len(table), 1), value)], axis=1)

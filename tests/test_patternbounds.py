@@ -37,7 +37,7 @@ def random_network(seed, sizes):
 
 
 def degenerate_network(rng):
-    """Two hidden layers, one output, spoiled in several ways at once."""
+    """Two hidden layers and one output, or one and some, spoiled in several ways at once."""
     sizes = [*rng.integers(1, 4, 1), *rng.integers(1, 7, 2), 1]
     dyadic = rng.random() < 0.5
 
@@ -57,7 +57,8 @@ def degenerate_network(rng):
     if rng.random() < 0.2:  # nothing leaves a neuron
         c[:, rng.integers(len(a))] = 0
     last[0][last[0] == 0] = 1
-    return exactfd.Network([(a, b), (c, d), last], output_activation="relu" if rng.random() < 0.3 else "identity")
+    layers = [(a, b), (c, d), last][: rng.choice([2, 3, 3])]
+    return exactfd.Network(layers, output_activation="relu" if rng.random() < 0.3 else "identity")
 
 
 def batch(rng, network):
@@ -108,7 +109,9 @@ def test_never_less_than_the_rank_whatever_the_vectors(prime, both_ways):
     assert tight > 0.2 * seen > 50
 
 
-@pytest.mark.parametrize("sizes", [(2, 7, 7, 1), (1, 6, 5, 1), (3, 5, 6, 1), (2, 1, 6, 1), (2, 6, 1, 1)])
+@pytest.mark.parametrize(
+    "sizes", [(2, 7, 7, 1), (1, 6, 5, 1), (3, 5, 6, 1), (2, 1, 6, 1), (2, 6, 1, 1), (2, 12, 1), (2, 6, 3)]
+)
 def test_generic_networks_need_no_kernel_vectors(sizes, both_ways):
     proved = 0
     for seed in range(8):
@@ -166,6 +169,10 @@ CASES = {
     ),
     "a neuron that nothing leaves": (([[1, 2], [3, -1]], ["1/7", "1/5"]), ([[1, 0], [2, 0]], [1, -1]), ([[1, 1]], [0])),
     "opposite neurons": (([[1, 2], [-1, -2]], ["1/7", "-1/7"]), ([[1, 1], [2, -1]], [0, 1]), ([[1, -1]], [0])),
+    "one hidden layer, a neuron of which is always active": (
+        ([[1, 2], [3, 1]], [90, "1/7"]),
+        ([[1, 2], [0, 1]], [0, 1]),
+    ),
     "always active with a twin": (([[1, 2], [1, 2]], [90, 90]), ([[1, 1], [2, -3]], [0, "1/7"]), ([[1, 1]], [0])),
 }
 
@@ -209,8 +216,8 @@ def test_where_patterns_do_not_suffice_another_proof_is_found():
 
 
 def test_which_networks():
-    assert applies(random_network(0, (2, 3, 3, 1)))
-    assert not any(applies(random_network(0, sizes)) for sizes in [(2, 3, 3, 2), (2, 3, 1), (2, 3, 3, 3, 1), (2, 1)])
+    assert all(applies(random_network(0, sizes)) for sizes in [(2, 3, 3, 1), (2, 3, 1), (1, 2, 4)])
+    assert not any(applies(random_network(0, sizes)) for sizes in [(2, 3, 3, 2), (2, 3, 3, 3, 1), (2, 1)])
     layers = ([[1, 2], [3, -1]], ["1/7", "1/5"]), ([[1, 1], [1, 2]], [1, 1])
     assert applies(exactfd.Network([*layers, ([[2, 1]], [0])]))
     assert not applies(exactfd.Network([*layers, ([[0, 1]], [0])]))

@@ -34,9 +34,9 @@ def equations(table: FloatArray, prime: int) -> FloatArray:
 
 def rank_bound(table: FloatArray, prime: int) -> int:
     """At least the rank over Q of a table of small integers (``m x n``), and equal to it where the relations among its
-    rows have a small basis: the number of rows that are not zero less that of such relations, each of them verified.
+    rows have a small basis: the number of different nonzero rows less that of such relations, each of them verified.
     """
-    table = table[table.any(axis=1)]
+    table = table[list({row.tobytes(): i for i, row in enumerate(table) if row.any()}.values())]  # each row once
     columns, wanted = table.T, len(table) + _SPARE
     if len(columns) > wanted:  # random combinations have the same relations, most likely
         random = modular.random_numbers(np.random.default_rng(1), wanted, len(columns))

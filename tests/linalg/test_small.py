@@ -45,7 +45,7 @@ def test_small_primes_do_not_make_ranks_smaller(prime):
 
 
 def test_numbers_that_floats_do_not_add_exactly_prove_nothing():
-    table = np.array([[2.0**52, 2.0**52 + 1], [2.0**52, 2.0**52 + 1]])
+    table = np.array([[2.0**51, 2.0**51 + 1], [2.0**52, 2.0**52 + 2]])
     assert rank_bound(table, PRIME) == 2  # one in truth
 
 
