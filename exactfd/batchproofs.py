@@ -12,14 +12,14 @@ import numpy as np
 from flint import fmpz
 
 from exactfd.annihilation import annihilates
-from exactfd.budget import Budget, Progress
+from exactfd.budget import Budget, Progress, has_room_for
 from exactfd.forced import ForcedDirections
 from exactfd.gauge import Gauge
 from exactfd.jacobians import Factors, ModularNetwork, SignArray
 from exactfd.kernels import kernel
 from exactfd.linalg import modular
 from exactfd.linalg.sketches import TallTable
-from exactfd.patternbounds import applies, pattern_bound, vectors_wanted
+from exactfd.patternbounds import applies, bytes_wanted, pattern_bound, vectors_wanted
 from exactfd.points import Points
 from exactfd.rankproof import RankSearch, free_of_gauge
 from exactfd.relations import relations, vanish
@@ -216,8 +216,13 @@ def rank_proof(
 
 
 def _by_patterns(rows: BatchRows, count: int, budget: Budget) -> KernelProof | None:
-    """A bound that patterns give, of all rows but those that no other depends on, or of all."""
+    """By a bound that patterns give, of all rows but those that no other depends on, or of all; None where it is too
+    large, or would cost more than the elimination did.
+    """
     network, alone = rows.network, rows.alone()
+    few = len(alone) * network.output_dimension < vectors_wanted(network)
+    if few or not has_room_for(bytes_wanted(network, len(alone))):
+        return None
     for but in (alone, np.zeros_like(alone))[: 1 + alone.any()]:
         kernel = rows.kernel_vectors(vectors_wanted(network), but)
         bound = pattern_bound(rows.reduced, rows.labels[~but], kernel, budget)

@@ -1,39 +1,42 @@
 """An upper bound on the rank of a batch that activation patterns give: two hidden layers and one output, or one.
 
-Up to nonzero factors of the columns, the row of the Jacobian at a point ``x`` is the sum, over the active neurons
-``k`` of the first layer and ``k = 0``, of
+Let all weights to the output be nonzero. Up to nonzero factors of the columns, and but for the columns of those
+weights, the row of the Jacobian at a point ``x`` is the sum, over the active neurons ``k`` of the first layer and ``k
+= 0``, of
 
     T_k(p, X) = ((w_k.X) p, (c_k.p) X),    T_0(p, X) = X_n (p, 1),
 
-where ``X = (x, 1)`` has length ``n = n_0 + 1``, ``p`` says which neurons of the second layer are live, ``w_k`` is the
-row of ``k``, and ``c_k`` has the weights from ``k`` times those to the output. The first part of ``T_k`` belongs to
-the weights from ``k``, the second to its row, ``T_0`` to the biases behind. (The weights to the output, which are not
-zero, add nothing: scalings show them as combinations of the others.) All is linear in ``X``, and in ``(p, 1)``, and
-this is all that the bound uses.
+where ``X = (x, 1)`` has length ``n = n_0 + 1``, ``p`` says which neurons of the second layer are active, ``w_k`` is
+the row of ``k``, and ``c_k`` has the weights from ``k`` times those to the output. The first part of ``T_k`` belongs
+to the weights from ``k``, the second to its row, ``T_0`` to the biases behind. (Scalings show the columns left out as
+combinations of the others. Where a ReLU on the output is inactive, the row is zero.) With one hidden layer, and any
+number of outputs, all is the same if ``p`` is a unit vector, the output that the row belongs to, ``c_k`` has the
+weights from ``k``, and ``T_0 = X_n p``. All is linear in ``X``, and in ``(p, 1)``; this, and where ``T_k`` lies, is
+all that the bound uses.
 
-Neurons that are active at the same points form a *block* ``B``; those that are active at all points, with ``k = 0``,
-form block 0; points where ``p`` is zero do not matter. ``T_B`` is the sum over a block. Let ``U_B`` be any space of
-patterns.
+Neurons that are active at the same points form a *block* ``B``; those that are active at all points, and ``k = 0``,
+form block 0. (At points where ``p`` is zero all ``T_k`` but ``T_0`` are zero, so these points have no say in that.)
+``T_B`` is the sum over a block. Let ``U_B`` be any space of patterns.
 
-- ``V_B``, spanned by all ``T_B(u, v)`` with ``u`` in ``U_B``, has dimension at most ``n dim U_B``. Its vectors
-  consist of ``u_k`` in ``U_B`` and ``y_k`` of length ``n``, with ``c_j.u_k = w_k.y_j`` for all ``j`` and ``k`` in
-  ``B``, so another bound is ``|B| dim U_B + |B| (n - rank of the w_k)``, where only ``y_k`` with a nonzero ``c_k``
-  count. For block 0 there are two spaces, one for the unit vectors ``v`` but the last, and one, of vectors ``(u,
-  a)``, for the last. It counts once more, and the last unit vector is one of the ``w_k``.
-- For a set ``A`` of blocks, 0 among them, let ``T(A, p, X)`` be the sum. Modulo all ``V_B``, and for a unit vector
-  ``X``, it depends linearly on the ``p mod U_B``, ``B`` in ``A``, together. So for some pairs ``(A, p)`` all ``T(A,
-  p, X)`` add no more than ``n_0 r + s`` dimensions, ``r`` and ``s`` being the ranks of those vectors for the first
-  unit vectors and for the last.
-- Any other row counts one.
-
-A row is ``T(A, p, X)`` with ``A`` the active blocks. With one hidden layer, and any number of outputs, all is the same
-if ``p`` is a unit vector, the output that the row belongs to, ``c_k`` the weights from ``k``, and ``T_0 = X_n p``.
+- Let ``V_B`` be the span of all ``T_B(u, v)`` with ``u`` in ``U_B``. Its dimension is at most ``n dim U_B``. Its
+  vectors consist of ``u_k`` in ``U_B`` and ``y_k`` of length ``n``, ``k`` in ``B``, with ``c_j.u_k = w_k.y_j`` for
+  all ``j`` and ``k``, and ``y_k = 0`` where ``c_k = 0``. So with ``b`` neurons in ``B``, ``b'`` of them with a
+  nonzero ``c_k``, another bound is ``b dim U_B + b' (n - rank of the w_k)``.
+- Block 0 has one space ``U`` for ``v`` with ``v_n = 0``, where ``T_0`` is zero, and another one ``U'`` of vectors
+  ``(u, a)`` for the last unit vector. ``V_0`` is spanned by both kinds. Its dimension is at most ``dim U' + n_0 dim
+  U``; and at most ``dim U'`` more than the other bound for ``U``, with the last unit vector among the ``w_k``, as the
+  last entry of ``y_j`` is ``c_j.u`` with the vector ``(u, a)`` of the part of ``T_0``.
+- For a set ``A`` of blocks, 0 among them, let ``T(A, p, X)`` be the sum of their ``T_B(p, X)``. Modulo all ``V_B``,
+  and for a unit vector ``X``, it depends linearly on the vector that consists of all ``p mod U_B`` with ``B`` in
+  ``A``, and zeros for the other blocks. So for some pairs ``(A, p)`` all ``T(A, p, X)`` add no more than ``n_0 r +
+  s`` dimensions, ``r`` and ``s`` being the ranks of these vectors for the first unit vectors and for the last.
+- Any other row, which is ``T(A, p, X)`` with ``A`` the active blocks, counts one, and those with the same ``A`` and
+  ``p`` together no more than ``n``.
 
 If the spaces have small integer bases, all this is ranks of small integer tables: neither parameters nor points enter
 with their digits. Which spaces and pairs are good is read off random vectors of the kernel modulo a prime: ``U_B`` is
 to hold the small ``u`` with all ``T_B(u, v)`` in the span of the rows. Generic parameters and points attain the bound
-nearly always (of the networks of the benchmarks, 123 of 125). Chance and unlucky primes can make it larger, but never
-wrong.
+nearly always. Chance and unlucky primes can make it larger, but never wrong.
 """
 
 from __future__ import annotations
@@ -46,13 +49,14 @@ from exactfd.budget import Budget
 from exactfd.geometry import bits
 from exactfd.jacobians import FloatArray, ModularNetwork, SignArray, masks_of
 from exactfd.linalg import modular
-from exactfd.linalg.small import equations, rank_bound
+from exactfd.linalg.small import equations, rank_bound, rank_bound_of_parts
 from exactfd.network import Network
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 _SPARE = 4  # kernel vectors beyond the length of a pattern
+_TOGETHER = 256  # pairs whose vectors are held together
 _TESTS = 3  # kernel vectors that tell whether something is in the span of the rows
 
 
@@ -68,26 +72,31 @@ def vectors_wanted(network: Network) -> int:
     return network.architecture[2] + 1 + _SPARE
 
 
+def bytes_wanted(network: Network, count: int) -> int:
+    """About how much memory these vectors and :func:`pattern_bound` need for so many points."""
+    first, second = network.architecture[1:3]
+    vectors = vectors_wanted(network) * (network.parametric_dimension + 2 * first * second)
+    return 16 * vectors + 32 * count * network.output_dimension * (first + second) + (8 * _TOGETHER * first * second)
+
+
 def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray, budget: Budget) -> int:
     """An upper bound on the rank over Q of the Jacobian at smooth points with these labels (``m x N``), of a network to
     which it :func:`applies`.
 
-    ``kernel`` are random vectors (``q x D``) of its kernel modulo the prime of the network: the bound holds for any
-    vectors, and is good for these. Raises ``BudgetExceeded``.
+    ``kernel`` are random vectors (residues, ``q x D``, ``q > 2``) of its kernel modulo the prime of the network: the
+    bound holds for any vectors, and is good for these. Raises ``BudgetExceeded``.
     """
     active, live = _rows(reduced.network, labels)
     if not len(live):
         return 0
-    size, count = reduced.network.input_dimension + 1, len(kernel) * max(reduced.network.architecture[1:3])
-    budget.check(bytes_needed=32 * active.shape[1] * (count + len(live)))
-    neurons = np.flatnonzero(live.any(axis=0))
+    budget.check(bytes_needed=bytes_wanted(reduced.network, len(labels)))
+    neurons, size = np.flatnonzero(live.any(axis=0)), reduced.network.input_dimension + 1
     live = live[:, neurons]
-    blocks = _Blocks(reduced, active, np.asarray(live.any(axis=1)), neurons, kernel)
+    blocks = _Blocks(reduced, active, np.asarray(live.any(axis=1)), neurons, kernel, budget)
     cells, cell = bits.distinct(np.concatenate([blocks.active, live], axis=1))
     sets, patterns = np.split(cells, [blocks.active.shape[1]], axis=1)
     good = blocks.spanned(sets, patterns)
     alone = int(np.minimum(np.bincount(cell), size)[~good].sum())
-    budget.check()
     first, last = blocks.ranks(sets[good], patterns[good])
     return alone + blocks.dimension() + (size - 1) * first + last
 
@@ -123,7 +132,13 @@ class _Blocks:
     """
 
     def __init__(
-        self, reduced: ModularNetwork, active: BoolArray, live: BoolArray, neurons: Indices, kernel: FloatArray
+        self,
+        reduced: ModularNetwork,
+        active: BoolArray,
+        live: BoolArray,
+        neurons: Indices,
+        kernel: FloatArray,
+        budget: Budget,
     ) -> None:
         self._prime, self._below, self._ends = reduced.prime, reduced.layers[0], reduced.network.depth - 2
         self._joined = np.asarray(reduced.network.supports[1][neurons, :-1].any(axis=0))
@@ -141,7 +156,10 @@ class _Blocks:
         single = products.single(at)
         self._seen = [self._sum(single, members) for members in self._members]
         self._seen_base = self._with_bias(single, products, at)
-        tables = [equations(table, self._prime) for table in self._seen]
+        self._check, tables = budget.check, []
+        for table in self._seen:
+            self._check()
+            tables.append(equations(table, self._prime))
         self._owners = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
         self._equations = np.concatenate([np.zeros((0, len(neurons))), *tables])
         self._last = equations(self._with_bias(products.single(last), products, last), self._prime)
@@ -174,12 +192,22 @@ class _Blocks:
     def ranks(self, sets: BoolArray, patterns: BoolArray) -> tuple[int, int]:
         """At least the ranks of the vectors of pairs ``(A, p)`` for the first unit vectors, and for the last."""
         table = patterns.astype(np.float64)
-        rows = (table @ self._equations.T) * sets[:, self._owners]
-        first, last = table @ self._first.T, self._extended(table) @ self._last.T
-        return (
-            rank_bound(np.concatenate([rows, first], axis=1), self._prime),
-            rank_bound(np.concatenate([rows, last], axis=1), self._prime),
-        )
+        return self._rank(sets, table, self._first), self._rank(sets, self._extended(table), self._last)
+
+    def _rank(self, sets: BoolArray, patterns: FloatArray, base: FloatArray) -> int:
+        """The same, with the equations of the space of block 0."""
+        length = self._equations.shape[1]
+
+        def part(pairs: slice) -> FloatArray:
+            self._check()
+            images = (patterns[pairs, :length] @ self._equations.T) * sets[pairs][:, self._owners]
+            return np.concatenate([images, patterns[pairs] @ base.T], axis=1)
+
+        width = len(self._equations) + len(base)
+        if len(sets) <= width:
+            return rank_bound(part(slice(None)), self._prime)
+        places = [slice(start, start + _TOGETHER) for start in range(0, len(sets), _TOGETHER)]
+        return rank_bound_of_parts(lambda: map(part, places), width, self._prime)
 
     def dimension(self) -> int:
         """At least that of all ``V_B`` together."""

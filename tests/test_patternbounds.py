@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import exactfd
-from exactfd import batchproofs, compiled
+from exactfd import batchproofs, compiled, patternbounds
 from exactfd.batchproofs import BatchRows
 from exactfd.budget import Budget, silent
 from exactfd.errors import BudgetExceeded
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import ternary_tuples
 from exactfd.jacobians import ModularNetwork, jacobian
-from exactfd.linalg import exact, modular
+from exactfd.linalg import exact, modular, small
 from exactfd.patternbounds import applies, pattern_bound, vectors_wanted
 from exactfd.points import checked_points
 from oracles import fractions_net
@@ -213,6 +213,39 @@ def test_where_patterns_do_not_suffice_another_proof_is_found():
             assert exactfd.batch_functional_dimension(network, points).rank == result.rank
         if seed == 0:
             assert result.certificate.check().valid
+
+
+@pytest.mark.parametrize("limits", ["no room", "few points"])
+def test_where_it_would_cost_too_much_it_is_left_out(limits, monkeypatch):
+    """The kernel vectors may be larger than all rows; a limit on memory is no reason to give up what else there is."""
+    network = random_network(1, (2, 6, 6, 1))
+    points = np.random.default_rng(1).standard_normal((80 if limits == "no room" else 6, 2))
+    points = np.concatenate([points, points[:1]])
+    if limits == "no room":
+        monkeypatch.setattr(batchproofs, "has_room_for", lambda _: False)
+    monkeypatch.setattr(batchproofs, "pattern_bound", None)
+    result = exactfd.batch_functional_dimension(network, points)
+    assert result.rank == exactfd.batch_functional_dimension(network, points, algorithm="flint").rank
+
+
+def test_many_cells_are_taken_in_parts(monkeypatch):
+    """An absolute value in the first layer: hardly any space is good, and there are more pairs than equations."""
+    rng, tall = np.random.default_rng(0), []
+
+    def noted(parts, width, prime):
+        bound = small.rank_bound_of_parts(parts, width, prime)
+        tall.append((sum(map(len, parts())), width, bound))
+        return bound
+
+    monkeypatch.setattr(patternbounds, "rank_bound_of_parts", noted)
+    for _ in range(4):
+        layers = [[rng.standard_normal((n, m)), rng.standard_normal(n)] for m, n in pairwise((3, 5, 4, 1))]
+        layers[0][0][1], layers[0][1][1], layers[1][0][:, 1] = -layers[0][0][0], -layers[0][1][0], layers[1][0][:, 0]
+        network, points = exactfd.Network(layers), 3 * rng.standard_normal((300, 3))
+        result = exactfd.batch_functional_dimension(network, points)
+        assert result.rank == exactfd.batch_functional_dimension(network, points, algorithm="flint").rank
+    assert tall
+    assert all(pairs > width >= bound for pairs, width, bound in tall)
 
 
 def test_which_networks():

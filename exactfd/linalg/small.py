@@ -5,6 +5,7 @@ Residues are as in :mod:`exactfd.linalg.modular`; integers are held in float64.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ _SPARE = 4  # random combinations beyond the rank that they may show
 
 
 def equations(table: FloatArray, prime: int) -> FloatArray:
-    """Independent small integer vectors (``f x n``): a basis of the rows of a table modulo a prime, if one is small.
+    """Independent small integer vectors (``f x n``): the reduced basis of the rows of a table modulo a prime, if small.
 
     Else such whose common zeros are spanned, modulo the prime, by small vectors on which the rows vanish.
     """
@@ -33,18 +34,48 @@ def equations(table: FloatArray, prime: int) -> FloatArray:
 
 
 def rank_bound(table: FloatArray, prime: int) -> int:
-    """At least the rank over Q of a table of small integers (``m x n``), and equal to it where the relations among its
-    rows have a small basis: the number of different nonzero rows less that of such relations, each of them verified.
+    """At least the rank over Q of a table of small integers (``m x n``), and equal to it where the reduced basis of the
+    relations among its rows is small: the number of different nonzero rows less that of such relations, each of them
+    verified; no more than the number of nonzero columns.
     """
     table = table[list({row.tobytes(): i for i, row in enumerate(table) if row.any()}.values())]  # each row once
-    columns, wanted = table.T, len(table) + _SPARE
-    if len(columns) > wanted:  # random combinations have the same relations, most likely
+    relations = _relations(table.T, prime)
+    exact = _is_exact(relations, table)
+    found = len(table) - int((exact & ~(relations @ table).any(axis=1)).sum())
+    return min(found, int(table.any(axis=0).sum()))
+
+
+def rank_bound_of_parts(parts: Callable[[], Iterable[FloatArray]], width: int, prime: int) -> int:
+    """The same for a table of so many columns that comes in parts, twice the same ones: the number of columns less that
+    of relations among them.
+    """
+    space = modular.RowSpace(width, prime)
+    for part in parts():
+        if space.rank == width:
+            return width
+        space.add(modular.reduce(part, prime))
+    relations, fine = small(space.kernel(), prime)
+    relations = relations[fine]
+    for part in parts():
+        if not len(relations):
+            break
+        relations = relations[_is_exact(relations, part.T) & ~(relations @ part.T).any(axis=1)]
+    return width - len(relations)
+
+
+def _relations(columns: FloatArray, prime: int) -> FloatArray:
+    """Those of a basis of the kernel modulo the prime that are small."""
+    wanted = columns.shape[1] + _SPARE
+    if len(columns) > wanted:  # random combinations have the same kernel, most likely
         random = modular.random_numbers(np.random.default_rng(1), wanted, len(columns))
         columns = modular.multiply(random, modular.reduce(columns, prime), prime)
     relations, fine = small(modular.kernel(modular.reduce(columns, prime), prime)[0], prime)
-    relations = relations[fine]
-    exact = np.asarray((np.abs(relations) @ np.abs(table)).max(axis=1, initial=0.0) < 2.0**52)
-    return len(table) - int((exact & ~(relations @ table).any(axis=1)).sum())
+    return relations[fine]
+
+
+def _is_exact(left: FloatArray, right: FloatArray) -> BoolArray:
+    """Of which rows of a product of integers all sums are exact."""
+    return np.asarray((np.abs(left) @ np.abs(right)).max(axis=1, initial=0.0) < 2.0**52)
 
 
 def small(table: FloatArray, prime: int) -> tuple[FloatArray, BoolArray]:

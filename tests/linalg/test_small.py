@@ -6,7 +6,7 @@ from flint import fmpz_mat
 
 from exactfd import compiled
 from exactfd.linalg import modular
-from exactfd.linalg.small import equations, rank_bound, small
+from exactfd.linalg.small import equations, rank_bound, rank_bound_of_parts, small
 
 PRIME = 8388593
 
@@ -30,6 +30,24 @@ def test_rank_of_small_tables(seed):
     simple = table[rng.integers(0, min(rank, rows), 60)]  # many twins
     assert rank_bound(simple, PRIME) >= rank_over_q(simple)
     assert rank_bound(np.repeat(np.eye(columns), 2, axis=0), PRIME) == columns
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("prime", [PRIME, 5])
+def test_tall_tables_in_parts(seed, prime):
+    """Relations among columns, true in all parts: the last one may have the only row that breaks one."""
+    rng = np.random.default_rng(seed)
+    rows, columns = int(rng.integers(60, 300)), int(rng.integers(2, 20))
+    table = rng.integers(0, 2, (rows, columns)).astype(float)
+    table[:, -1] = table[:, 0]
+    parts = np.array_split(table, 4)
+    bound = rank_bound_of_parts(lambda: parts, columns, prime)
+    assert rank_over_q(table) <= bound <= columns
+    if prime == PRIME:
+        assert bound == rank_over_q(table)
+    table[-1, -1] += prime  # unseen modulo the prime
+    assert rank_bound_of_parts(lambda: parts, columns, prime) >= rank_over_q(table) == columns
+    assert rank_bound(table, prime) == columns
 
 
 @pytest.mark.parametrize("prime", [3, 5, 7, 101])
