@@ -202,6 +202,17 @@ def test_a_rank_that_only_the_prime_has_is_not_proved():
     assert pattern_bound(rows.reduced, rows.labels, kernel, Budget()) >= truth
 
 
+@pytest.mark.parametrize("depth", [2, 3])
+def test_points_that_are_one_modulo_the_prime(depth):
+    """The bound does not meet the rank there; the next prime tells."""
+    layers = [([[1, 2], [3, -1]], [2**40] * 2), ([[1, 3]] if depth == 2 else [[1, 1], [1, 2]], [1] * (depth - 1))]
+    network = exactfd.Network([*layers, ([[1, 3]], [0])][:depth])
+    points = [[3 + PRIME * x, PRIME * y] for x in range(4) for y in range(3)]
+    result = exactfd.batch_functional_dimension(network, points)
+    assert result.rank == true_rank(network, checked_points(points, 2)) == 3
+    assert result.prime < PRIME
+
+
 def test_where_patterns_do_not_suffice_another_proof_is_found():
     """With the bound switched off all is as it was, and so are the ranks."""
     for seed in range(6):
