@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from exactfd import rationals
@@ -15,6 +16,12 @@ def parse_box(box: Any, dimension: int) -> Box | None:
     """Box as two tuples of fractions; raises ``InputError`` unless ``lo < hi`` in every coordinate."""
     if box is None:
         return None
+    if type(box) is tuple and {*map(type, box)} <= {int, float}:
+        return _kept(box, dimension)
+    return _parsed(box, dimension)
+
+
+def _parsed(box: Any, dimension: int) -> Box:
     try:
         low, high = box
     except (TypeError, ValueError):
@@ -32,3 +39,6 @@ def parse_box(box: Any, dimension: int) -> Box | None:
             found = " and ".join(rationals.format_rational(side) for side in (a, b))
             raise InputError(f"box: lo is below hi in every coordinate, found {found} in coordinate {i}")
     return sides[0], sides[1]
+
+
+_kept = lru_cache(maxsize=16)(_parsed)  # the same two numbers for one network after the other

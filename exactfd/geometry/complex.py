@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from flint import fmpq, fmpz
+from flint import fmpq
 
 from exactfd import rationals
 from exactfd.budget import Budget, Progress, silent
@@ -81,12 +81,8 @@ def canonical_complex(
     >>> complex_.f_vector, complex_.bounded_top_cells, complex_.generic
     ((3, 9, 7), 1, True)
     """
-    walls, limits = None, parse_box(box, network.input_dimension)
-    if limits is not None:
-        low, high = ([rationals.to_fmpq(entry) for entry in side] for side in limits)
-        denominator = rationals.common_denominator([*low, *high])
-        low_z, high_z = (tuple(fmpz((entry * denominator).p) for entry in side) for side in (low, high))
-        walls = Walls(low_z, high_z, denominator)
+    limits = parse_box(box, network.input_dimension)
+    walls = None if limits is None else Walls.of(limits)
     homogeneous = homogenise(network, quotient=walls is None)
     found = subdivide(homogeneous, walls, budget or Budget(), progress, check_count(processes))
     found.generators.close()

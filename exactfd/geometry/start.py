@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import Any
 
 import numpy as np
 from flint import fmpz
 
+from exactfd import rationals
 from exactfd.geometry.bits import BoolArray
+from exactfd.geometry.box import Box
 
 Indices = np.ndarray[Any, np.dtype[np.int32]]
 SignArray = np.ndarray[Any, np.dtype[np.int8]]
@@ -25,6 +27,15 @@ class Walls:
     low: tuple[fmpz, ...]
     high: tuple[fmpz, ...]
     denominator: fmpz
+
+    @classmethod
+    @lru_cache(maxsize=16)  # the same box for one network after the other
+    def of(cls, box: Box) -> Walls:
+        """The walls of a box."""
+        low, high = ([rationals.to_fmpq(entry) for entry in side] for side in box)
+        denominator = rationals.common_denominator([*low, *high])
+        low_z, high_z = (tuple(fmpz((entry * denominator).p) for entry in side) for side in (low, high))
+        return cls(low_z, high_z, denominator)
 
 
 @dataclass(frozen=True)
@@ -70,8 +81,12 @@ _small_half_space = cache(_half_space)
 
 def cube(walls: Walls) -> Start:
     """The faces of a box, with their wall labels: -1 low, 0 between, 1 high."""
+    return _small_cube(walls) if len(walls.low) <= _SMALL else _cube(walls)
+
+
+def _cube(walls: Walls) -> Start:
     rank = len(walls.low)
-    faces = _small_cube(rank) if rank <= _SMALL else _cube(rank)
+    faces = _small_faces(rank) if rank <= _SMALL else _faces(rank)
     low, high, denominator = list(map(int, walls.low)), list(map(int, walls.high)), int(walls.denominator)
     generators = [
         [above if side > 0 else below for below, above, side in zip(low, high, name, strict=True)] + [denominator]
@@ -80,7 +95,7 @@ def cube(walls: Walls) -> Start:
     return Start(generators, faces.facets, faces.finite, faces.walls)
 
 
-def _cube(rank: int) -> Start:
+def _faces(rank: int) -> Start:
     """The same without generators, for any box. Faces are named by their wall labels, one for each coordinate."""
     names: list[list[tuple[int, ...]]] = [[] for _ in range(rank + 1)]
     for name in product((-1, 1, 0), repeat=rank):
@@ -97,4 +112,5 @@ def _cube(rank: int) -> Start:
     return Start([], facets, [np.ones(len(cells), dtype=bool) for cells in names], labels)
 
 
-_small_cube = cache(_cube)
+_small_faces = cache(_faces)
+_small_cube = lru_cache(maxsize=16)(_cube)
