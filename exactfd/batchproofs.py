@@ -4,6 +4,7 @@ patterns force, kernel vectors, or relations among the rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -145,9 +146,8 @@ class BatchRows:
         """
         result = np.zeros((count, self.network.parametric_dimension))
         if self._by_rows is not None:
-            basis = self._by_rows.space.kernel()
-            numbers = modular.random_numbers(np.random.default_rng(0), count, len(basis))
-            result[:, self._columns] = modular.multiply(numbers, basis, self.reduced.prime)
+            basis, random = self._by_rows.space.kernel(), np.random.default_rng(0)
+            result[:, self._columns] = modular.random_combinations(basis, count, random, self.reduced.prime)
         elif self._table is not None:
             result[:, self._columns] = self._table.kernel_vectors(count, but.repeat(self.network.output_dimension))
         return result
@@ -194,14 +194,14 @@ def rank_proof(
 ) -> KernelProof | RelationProof | None:
     """A proof that the rank is at most ``rows.rank``; None when the prime hides a pivot (or misleads otherwise).
 
-    ``labels`` and ``points`` are the whole batch. Rows that no other row depends on are left out, each counting for
-    itself: without them more is forced, and the kernel has shorter vectors. Raises ``BudgetExceeded``.
+    ``labels`` and ``points`` are the whole batch. A bound that patterns give comes first, where there is one. Rows
+    that no other row depends on are left out, each counting for itself: without them more is forced, and the kernel
+    has shorter vectors. Raises ``BudgetExceeded``.
     """
-    network, outputs = rows.network, rows.network.output_dimension
-    alone = rows.alone()
-    kept, dependent = np.flatnonzero(~alone).tolist(), (len(points) - int(alone.sum())) * outputs
-    if applies(network) and (proof := _by_patterns(rows, len(points), budget)) is not None:
+    network, outputs, alone = rows.network, rows.network.output_dimension, rows.alone()
+    if applies(network) and (proof := _by_patterns(rows, alone, len(points), budget)) is not None:
         return proof
+    kept, dependent = np.flatnonzero(~alone).tolist(), (len(points) - int(alone.sum())) * outputs
     if dependent <= min(_FEW, network.upper_bound // 8):  # almost every direction would be forced
         return _by_relations(rows, labels, points, budget, progress)
     # the dimension of the kernel of the other rows
@@ -209,17 +209,17 @@ def rank_proof(
     some, factors = rows.points.take(kept), rows.factors_at(kept)
     forced = ForcedDirections(rows.reduced, rows.gauge, rows.labels[kept], some, factors, budget)
     if forced.dimension(wanted) == wanted:
-        return _kernel_proof(rows, len(points), wanted, [], [])
+        return _kernel_proof(rows, alone, len(points), wanted)
     if dependent < network.upper_bound:  # fewer relations than kernel vectors
         return _by_relations(rows, labels, points, budget, progress)
     return _by_vectors(rows, kept, forced, wanted, len(points), budget, progress)
 
 
-def _by_patterns(rows: BatchRows, count: int, budget: Budget) -> KernelProof | None:
+def _by_patterns(rows: BatchRows, alone: BoolArray, count: int, budget: Budget) -> KernelProof | None:
     """By a bound that patterns give, of all rows but those that no other depends on, or of all; None where it is too
     large, or would cost more than the elimination did.
     """
-    network, alone = rows.network, rows.alone()
+    network = rows.network
     few = len(alone) * network.output_dimension < vectors_wanted(network)
     if few or not has_room_for(bytes_wanted(network, len(alone))):
         return None
@@ -227,23 +227,24 @@ def _by_patterns(rows: BatchRows, count: int, budget: Budget) -> KernelProof | N
         kernel = rows.kernel_vectors(vectors_wanted(network), but)
         bound = pattern_bound(rows.reduced, rows.labels[~but], kernel, budget)
         if bound + network.output_dimension * but.sum() == rows.rank:
-            return _kernel_proof(rows, count, network.parametric_dimension - bound, [], [], but)
+            return _kernel_proof(rows, but, count, network.parametric_dimension - bound)
     return None
 
 
 def _kernel_proof(
     rows: BatchRows,
+    but: BoolArray,
     count: int,
     forced: int,
-    vectors: list[list[fmpz]],
-    columns: list[int],
-    but: BoolArray | None = None,
+    vectors: Sequence[list[fmpz]] = (),
+    columns: Sequence[int] = (),
 ) -> KernelProof:
+    """With the rows in use left out at some points, of a batch of so many."""
     outputs = range(rows.network.output_dimension)
-    left_out = np.array(rows.numbers, dtype=np.int64)[rows.alone() if but is None else but].tolist()
+    left_out = np.array(rows.numbers, dtype=np.int64)[but].tolist()
     spanned = sorted(set(range(count)).difference(rows.numbers))
     first, second = ([point * len(outputs) + o for point in some for o in outputs] for some in (spanned, left_out))
-    return KernelProof(first, second, forced, vectors, columns)
+    return KernelProof(first, second, forced, list(vectors), list(columns))
 
 
 def _by_vectors(
@@ -277,7 +278,7 @@ def _by_vectors(
     vectors = kernel(rest, numbers, budget=budget, progress=progress)
     proved = annihilates(network, vectors, rows.labels[kept], rows.points.take(kept), budget=budget, progress=progress)
     columns = [free[i] for i in numbers]
-    return _kernel_proof(rows, count, wanted - len(vectors), vectors, columns) if proved else None
+    return _kernel_proof(rows, rows.alone(), count, wanted - len(vectors), vectors, columns) if proved else None
 
 
 def _spans(rows: BatchRows, places: list[int]) -> bool:

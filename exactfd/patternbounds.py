@@ -154,7 +154,8 @@ class _Blocks:
         last = np.zeros((count, size))
         last[:, -1] = 1.0
         single = products.single(at)
-        self._seen = [self._sum(single, members) for members in self._members]
+        seen = [self._sum(single, members) for members in self._members]
+        self._seen: FloatArray = np.array(seen).reshape(len(seen), count, len(neurons))
         self._seen_base = self._with_bias(single, products, at)
         self._check, tables = budget.check, []
         for table in self._seen:
@@ -183,9 +184,8 @@ class _Blocks:
         """
         table, result = patterns.astype(np.float64), np.ones(len(sets), dtype=bool)
         for test in range(_TESTS):
-            seen = np.array([values[test] for values in self._seen]).reshape(len(self._seen), table.shape[1])
             total = modular.multiply(self._extended(table), self._seen_base[test, :, None], self._prime)[:, 0]
-            total += (modular.multiply(table, seen.T, self._prime) * sets).sum(axis=1)
+            total += (modular.multiply(table, self._seen[:, test].T, self._prime) * sets).sum(axis=1)
             result &= modular.reduce(total, self._prime) == 0.0
         return result
 

@@ -12,9 +12,13 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 from hypothesis import strategies as st
 
+from exactfd.geometry.labels import smooth_mask
+from exactfd.geometry.location import ternary_tuples
 from exactfd.network import Network
+from exactfd.points import Points, checked_points
 
 T = TypeVar("T")
 Integer = Callable[[int, int], int]  # inclusive bounds
@@ -297,6 +301,13 @@ def fractions(size: int = 5, denominator: int = 4) -> st.SearchStrategy[Fraction
 
 def positive_fractions() -> st.SearchStrategy[Fraction]:
     return st.builds(Fraction, st.integers(1, 9), st.integers(1, 9))
+
+
+def smooth(network: Network, batch: Any) -> Points:
+    """Those of some points that are parametrically smooth."""
+    batch = checked_points(batch, network.input_dimension)
+    mask = smooth_mask(ternary_tuples(network, batch), network.relu_widths)
+    return batch.take(np.flatnonzero(mask).tolist())
 
 
 def points(dimension: int) -> st.SearchStrategy[tuple[Fraction, ...]]:

@@ -14,21 +14,14 @@ from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
 from exactfd.forced import ForcedDirections
 from exactfd.gauge import Gauge
-from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import ternary_tuples
 from exactfd.jacobians import ModularNetwork
 from exactfd.linalg import exact, modular
-from exactfd.points import Points, checked_points
+from exactfd.points import Points
 from oracles import fractions_net
-from strategies import degenerate_networks
+from strategies import degenerate_networks, smooth
 
 PRIME = next(modular.primes())
-
-
-def smooth(network: exactfd.Network, points) -> Points:
-    points = checked_points(points, network.input_dimension)
-    mask = smooth_mask(ternary_tuples(network, points), network.relu_widths)
-    return points.take(np.flatnonzero(mask).tolist())
 
 
 def forced_dimension(network: exactfd.Network, points: Points, prime: int = PRIME) -> int:

@@ -13,13 +13,13 @@ from exactfd import batchproofs, compiled, patternbounds
 from exactfd.batchproofs import BatchRows
 from exactfd.budget import Budget, silent
 from exactfd.errors import BudgetExceeded
-from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import ternary_tuples
 from exactfd.jacobians import ModularNetwork, jacobian
 from exactfd.linalg import exact, modular, small
 from exactfd.patternbounds import applies, pattern_bound, vectors_wanted
 from exactfd.points import checked_points
 from oracles import fractions_net
+from strategies import smooth
 
 PRIME = next(modular.primes())
 
@@ -71,9 +71,7 @@ def batch(rng, network):
         points = points / 16
     if kind == 3:
         points = rng.standard_normal((count, n))
-    points = checked_points(np.concatenate([points, points[:2]]), n)
-    mask = smooth_mask(ternary_tuples(network, points), network.relu_widths)
-    return points.take(np.flatnonzero(mask).tolist())
+    return smooth(network, np.concatenate([points, points[:2]]))
 
 
 def true_rank(network, points):
@@ -86,6 +84,13 @@ def eliminated(reduced, points):
     return rows
 
 
+def bound_of(rows, budget=None):
+    """The bound for all rows, by vectors of their kernel."""
+    none = np.zeros(len(rows.numbers), dtype=bool)
+    kernel = rows.kernel_vectors(vectors_wanted(rows.network), none)
+    return pattern_bound(rows.reduced, rows.labels, kernel, budget or Budget())
+
+
 @pytest.mark.parametrize("prime", [PRIME, 3, 5, 7, 101])
 def test_never_less_than_the_rank_whatever_the_vectors(prime, both_ways):
     """Small primes mislead, and so do kernels of other rows, or none; the bound holds, and often is the rank."""
@@ -96,7 +101,8 @@ def test_never_less_than_the_rank_whatever_the_vectors(prime, both_ways):
         if not len(points) or reduced is None or points.modulo(prime) is None:
             continue
         truth, count, size = true_rank(network, points), vectors_wanted(network), network.parametric_dimension
-        labels, table = ternary_tuples(network, points), reduced.point_rows(ternary_tuples(network, points), points)
+        labels = ternary_tuples(network, points)
+        table = reduced.point_rows(labels, points)
         for share in (0.0, 0.5, 0.9, 1.0):
             basis = modular.kernel(table[rng.random(len(table)) < share], prime)[0]
             for some in (basis, basis[: len(basis) // 2]):
@@ -140,21 +146,14 @@ def test_by_plain_fractions(seed):
     ]
     rank = fractions_net.rank(fractions_net.jacobian(layers, "identity", keep))
     assert exactfd.batch_functional_dimension(network, keep).rank == rank
-    rows = eliminated(ModularNetwork.reduce(network, PRIME), checked_points(keep, 2))
-    none = np.zeros(len(rows.numbers), dtype=bool)
-    kernel = rows.kernel_vectors(vectors_wanted(network), none)
-    assert pattern_bound(rows.reduced, rows.labels, kernel, Budget()) >= rank
+    assert bound_of(eliminated(ModularNetwork.reduce(network, PRIME), checked_points(keep, 2))) >= rank
 
 
 def by_hand(*layers, points, output_activation="identity"):
     """The true rank and the bound."""
     network = exactfd.Network(layers, output_activation=output_activation)
-    points = checked_points(points, network.input_dimension)
-    mask = smooth_mask(ternary_tuples(network, points), network.relu_widths)
-    points = points.take(np.flatnonzero(mask).tolist())
-    rows = eliminated(ModularNetwork.reduce(network, PRIME), points)
-    kernel = rows.kernel_vectors(vectors_wanted(network), np.zeros(len(rows.numbers), dtype=bool))
-    return true_rank(network, points), pattern_bound(rows.reduced, rows.labels, kernel, Budget())
+    points = smooth(network, points)
+    return true_rank(network, points), bound_of(eliminated(ModularNetwork.reduce(network, PRIME), points))
 
 
 GRID = [[x / 2, y / 3] for x in range(-4, 5) for y in range(-5, 6)]
@@ -196,10 +195,7 @@ def test_a_rank_that_only_the_prime_has_is_not_proved():
     network = exactfd.Network(layers)
     points = checked_points([[1, 0], [2, 5], [0, 5], [1, 10], [2, 10], [6, 5]], 2)
     rows = eliminated(ModularNetwork.reduce(network, 5), points)
-    truth, none = true_rank(network, points), np.zeros(len(rows.numbers), dtype=bool)
-    assert rows.rank < truth
-    kernel = rows.kernel_vectors(vectors_wanted(network), none)
-    assert pattern_bound(rows.reduced, rows.labels, kernel, Budget()) >= truth
+    assert rows.rank < true_rank(network, points) <= bound_of(rows)
 
 
 @pytest.mark.parametrize("depth", [2, 3])
@@ -271,7 +267,6 @@ def test_a_budget_ends_it():
     network = random_network(1, (2, 9, 9, 1))
     points = checked_points(np.random.default_rng(1).standard_normal((100, 2)), 2)
     rows = eliminated(ModularNetwork.reduce(network, PRIME), points)
-    kernel = rows.kernel_vectors(vectors_wanted(network), np.zeros(len(rows.numbers), dtype=bool))
     for budget in (Budget(time_limit=1e-9), Budget(memory_limit=1)):
         with pytest.raises(BudgetExceeded):
-            pattern_bound(rows.reduced, rows.labels, kernel, budget)
+            bound_of(rows, budget)

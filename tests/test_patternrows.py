@@ -12,12 +12,12 @@ import exactfd
 from exactfd import batchproofs
 from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
-from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import ternary_tuples
 from exactfd.jacobians import ModularNetwork, jacobian, masks_of
 from exactfd.linalg import exact, modular
 from exactfd.patternrows import PatternRows
 from exactfd.points import Points, checked_points
+from strategies import smooth
 
 PRIME = next(modular.primes())
 
@@ -42,9 +42,7 @@ def batch(rng, network: exactfd.Network) -> Points:
         points = np.outer(rng.integers(-9, 10, count) / 4, rng.integers(-2, 3, n)) + 1 / 8
     if kind == 2:
         points = points / 16
-    points = checked_points(np.concatenate([points, points[:2]]), n)
-    mask = smooth_mask(ternary_tuples(network, points), network.relu_widths)
-    return points.take(np.flatnonzero(mask).tolist())
+    return smooth(network, np.concatenate([points, points[:2]]))
 
 
 def pattern_rows(network, points, prime, budget=None) -> PatternRows:

@@ -14,21 +14,14 @@ from exactfd import tangents
 from exactfd.annihilation import annihilates
 from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
-from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import ternary_tuples
 from exactfd.jacobians import cell_jacobian, jacobian
 from exactfd.linalg import exact, modular
 from exactfd.points import Points, checked_points
 from exactfd.tangents import Tangents
-from strategies import degenerate_networks
+from strategies import degenerate_networks, smooth
 
 PRIMES = list(islice(modular.primes(), 5))
-
-
-def smooth(network: exactfd.Network, points) -> Points:
-    points = checked_points(points, network.input_dimension)
-    mask = smooth_mask(ternary_tuples(network, points), network.relu_widths)
-    return points.take(np.flatnonzero(mask).tolist())
 
 
 def divisible(product: fmpq_mat, primes: list[int]) -> bool:

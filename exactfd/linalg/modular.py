@@ -81,6 +81,11 @@ def multiply(left: FloatArray, right: FloatArray, prime: int) -> FloatArray:
     return reduce(total, prime, overwrite=True)
 
 
+def random_combinations(rows: FloatArray, count: int, random: np.random.Generator, prime: int) -> FloatArray:
+    """So many random combinations of rows of residues."""
+    return multiply(random_numbers(random, count, len(rows)), rows, prime)
+
+
 def difference(table: FloatArray, columns: Indices, product: FloatArray, prime: int) -> FloatArray:
     """``table[:, columns] - product`` modulo ``prime``, for a product of residue matrices with 256 inner terms at most,
     which is overwritten.

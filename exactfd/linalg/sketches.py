@@ -98,7 +98,7 @@ class TallTable:
         """Random vectors (``count x n``) of the kernel of all rows but some that are ``alone``; all is eliminated."""
         if self._columns is not None:
             basis = modular.kernel(self.table[~but], self.prime)[0]
-            return modular.multiply(self._numbers(count, len(basis)), basis, self.prime)
+            return modular.random_combinations(basis, count, self._random, self.prime)
         products = np.zeros((len(self.table), count))
         products[but] = self._numbers(int(but.sum()), count)
         parts = [products if self._fold is None else modular.reduce(self._fold.apply(products), self.prime)]

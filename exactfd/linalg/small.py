@@ -65,11 +65,10 @@ def rank_bound_of_parts(parts: Callable[[], Iterable[FloatArray]], width: int, p
 
 def _relations(columns: FloatArray, prime: int) -> FloatArray:
     """Those of a basis of the kernel modulo the prime that are small."""
-    wanted = columns.shape[1] + _SPARE
+    columns, wanted = modular.reduce(columns, prime), columns.shape[1] + _SPARE
     if len(columns) > wanted:  # random combinations have the same kernel, most likely
-        random = modular.random_numbers(np.random.default_rng(1), wanted, len(columns))
-        columns = modular.multiply(random, modular.reduce(columns, prime), prime)
-    relations, fine = small(modular.kernel(modular.reduce(columns, prime), prime)[0], prime)
+        columns = modular.random_combinations(columns, wanted, np.random.default_rng(1), prime)
+    relations, fine = small(modular.kernel(columns, prime)[0], prime)
     return relations[fine]
 
 

@@ -49,9 +49,8 @@ class Directions:
         reduced[:, space.free_columns] = space.tail
         self.rows = self._with_gauge(reduced)
         # Random combinations have the same kernel on few columns, but for bad luck that the proof finds out.
-        rng = np.random.default_rng(0)
-        factors = np.rint(rng.uniform(-(2**20), 2**20, size=(min(space.rank, _COMBINATIONS), space.rank)))
-        self._combined = modular.multiply(factors, self.rows, search.prime)
+        count = min(space.rank, _COMBINATIONS)
+        self._combined = modular.random_combinations(self.rows, count, np.random.default_rng(0), search.prime)
         self._table = self._with_gauge(search.residues(names).astype(np.float64))
         self._exact = ExactRows(search, names)
 

@@ -41,7 +41,7 @@ def with_lonely_rows(rng, rows, columns, rank, lonely, prime=PRIME):
     return table, places
 
 
-@pytest.mark.parametrize(
+TABLES = pytest.mark.parametrize(
     ("rows", "columns", "rank", "lonely"),
     [
         (60, 20, 7, 5),
@@ -54,6 +54,9 @@ def with_lonely_rows(rng, rows, columns, rank, lonely, prime=PRIME):
         (450, 150, 150, 0),
     ],
 )
+
+
+@TABLES
 @pytest.mark.parametrize("prime", [PRIME, SMALL])
 def test_rank_and_lonely_rows_of_tall_tables(rows, columns, rank, lonely, prime):
     rng = np.random.default_rng([rows, columns, rank, lonely])
@@ -168,17 +171,7 @@ def test_kernels_and_independent_rows(seed):
     assert (table == before).all()
 
 
-@pytest.mark.parametrize(
-    ("rows", "columns", "rank", "lonely"),
-    [
-        (60, 20, 7, 5),
-        (700, 300, 150, 40),
-        (400, 300, 30, 250),
-        (310, 300, 120, 3),
-        (300, 140, 0, 9),
-        (450, 150, 150, 0),
-    ],
-)
+@TABLES
 @pytest.mark.parametrize("prime", [PRIME, SMALL])
 def test_vectors_of_the_kernel_of_all_rows_but_some(rows, columns, rank, lonely, prime):
     """They annihilate the other rows, no fewer of them do than there are, and they tell the rows left out apart."""
