@@ -213,11 +213,21 @@ def test_a_neuron_that_is_never_active(network, data):
 @given(networks(WITH_HIDDEN), st.data())
 def test_a_constant_neuron_that_nobody_listens_to(network, data):
     """Weights 0, positive bias, outgoing weights 0: its outgoing columns are multiples of the next layer's bias columns
-    and its incoming ones vanish."""
+    and its incoming ones vanish. It opens paths, though, and a neuron that is zero on an open set is no kink only as
+    long as all its paths are blocked: see the case below."""
+    assume(not (exactfd.top_cells(network).labels == 0).any())
     index, before, after = hidden_layer(network, data)
     row = [Fraction(0)] * before
     larger = with_neuron(network, index, row, data.draw(positive_fractions()), [Fraction(0)] * after)
     assert dimension(larger) == dimension(network)
+
+
+def test_a_constant_neuron_opens_the_paths_of_neurons_that_are_zero():
+    """Found by the property above: with it no cell is parametrically smooth any more."""
+    layers = [([[1], [0]], [0, 0]), ([[1, 1], [0, 1]], [1, 0]), ([[-1, 0], [0, -1]], [-1, -1]), ([[1, 1]], [1])]
+    network = Network(layers)
+    assert dimension(network) == 1
+    assert dimension(with_neuron(network, 2, [Fraction(0)] * 2, Fraction(1), [Fraction(0)])) == 0
 
 
 @settings(max_examples=40, deadline=None)
