@@ -23,10 +23,11 @@ from exactfd.linalg.sketches import TallTable
 from exactfd.patternbounds import applies, bytes_wanted, pattern_bound, vectors_wanted
 from exactfd.points import Points
 from exactfd.rankproof import RankSearch, free_of_gauge
-from exactfd.relations import relations, vanish
+from exactfd.relations import Relations, vanish
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+Lengths = np.ndarray[Any, np.dtype[np.int64]]
 
 _FEW = 200  # rows among which relations are sought before anything else: they are cheap (measured)
 _MANY = 4  # times as many rows as columns
@@ -60,16 +61,19 @@ class KernelProof:
 
 @dataclass(frozen=True)
 class RelationProof:
-    """Why a rank is at most ``(number of rows) - len(relations)``.
+    """Why a rank is at most ``(number of rows) - len(spanned) - len(relations)``.
 
     Attributes
     ----------
+    spanned
+        As for :class:`KernelProof`; zero in all relations.
     relations
         Independent integer vectors ``w``, one entry a row (counted ``point * n_d + output``), with ``w J = 0``.
     rows
         For each relation a row where it is nonzero and all other relations are zero.
     """
 
+    spanned: list[int]
     relations: list[list[fmpz]]
     rows: list[int]
 
@@ -201,18 +205,16 @@ def rank_proof(
     network, outputs, alone = rows.network, rows.network.output_dimension, rows.alone()
     if applies(network) and (proof := _by_patterns(rows, alone, len(points), budget)) is not None:
         return proof
-    kept, dependent = np.flatnonzero(~alone).tolist(), (len(points) - int(alone.sum())) * outputs
-    if dependent <= min(_FEW, network.upper_bound // 8):  # almost every direction would be forced
-        return _by_relations(rows, labels, points, budget, progress)
+    kept = np.flatnonzero(~alone).tolist()
+    if len(kept) * outputs <= min(_FEW, network.upper_bound // 8):  # almost every direction would be forced
+        return _by_relations(rows, kept, len(points), _related(rows, kept, budget, progress), budget, progress)
     # the dimension of the kernel of the other rows
     wanted = network.parametric_dimension - rows.rank + outputs * (len(alone) - len(kept))
     some, factors = rows.points.take(kept), rows.factors_at(kept)
     forced = ForcedDirections(rows.reduced, rows.gauge, rows.labels[kept], some, factors, budget)
     if forced.dimension(wanted) == wanted:
         return _kernel_proof(rows, alone, len(points), wanted)
-    if dependent < network.upper_bound:  # fewer relations than kernel vectors
-        return _by_relations(rows, labels, points, budget, progress)
-    return _by_vectors(rows, kept, forced, wanted, len(points), budget, progress)
+    return _by_solving(rows, kept, forced, wanted, len(points), budget, progress)
 
 
 def _by_patterns(rows: BatchRows, alone: BoolArray, count: int, budget: Budget) -> KernelProof | None:
@@ -247,7 +249,7 @@ def _kernel_proof(
     return KernelProof(first, second, forced, list(vectors), list(columns))
 
 
-def _by_vectors(
+def _by_solving(
     rows: BatchRows,
     kept: list[int],
     forced: ForcedDirections,
@@ -255,9 +257,9 @@ def _by_vectors(
     count: int,
     budget: Budget,
     progress: Progress,
-) -> KernelProof | None:
-    """A kernel vector for every dimension that is not forced. Where the points span a cell, its coefficient rows take
-    the place of theirs: they are simpler.
+) -> KernelProof | RelationProof | None:
+    """A kernel vector for every dimension that is not forced, or all relations among the rows, whichever are shorter.
+    Where the points span a cell, its coefficient rows take the place of theirs in the former: they are simpler.
     """
     network, use = rows.network, {rows.numbers[i] for i in kept}
     place = {number: i for i, number in enumerate(rows.numbers)}
@@ -269,16 +271,25 @@ def _by_vectors(
     rest.add_cells(cells, budget=budget, progress=progress)
     rest.add_points(labels, points, budget=budget, progress=progress)
     # the gauge and those whose kernel vectors are long come first: they are to be the forced ones
-    order = np.argsort(-(rest.space.tail != 0).sum(axis=0), kind="stable").tolist()
+    lengths = (rest.space.tail != 0).sum(axis=0)
+    order = np.argsort(-lengths, kind="stable").tolist()
     free, gauge = rest.free_columns(), rows.gauge.columns
     missing = [number - len(gauge) for number in forced.missing([*gauge, *(free[i] for i in order)])]
     if len(gauge) + len(free) != wanted or any(number < 0 for number in missing):
         return None  # bad luck: rows were left out that others depend on, or the prime hides something
     numbers = sorted(order[number] for number in missing)
+    related = _related(rows, kept, budget, progress)
+    if _effort(related.lengths) < _effort(lengths[numbers]):
+        return _by_relations(rows, kept, count, related, budget, progress)
     vectors = kernel(rest, numbers, budget=budget, progress=progress)
     proved = annihilates(network, vectors, rows.labels[kept], rows.points.take(kept), budget=budget, progress=progress)
     columns = [free[i] for i in numbers]
     return _kernel_proof(rows, rows.alone(), count, wanted - len(vectors), vectors, columns) if proved else None
+
+
+def _effort(lengths: Lengths) -> float:
+    """What it costs to solve for vectors with so many nonzero entries each, up to a factor."""
+    return float((lengths.astype(np.float64) ** 3).sum())
 
 
 def _spans(rows: BatchRows, places: list[int]) -> bool:
@@ -291,29 +302,32 @@ def _spans(rows: BatchRows, places: list[int]) -> bool:
     return modular.rank(table, rows.reduced.prime) == size
 
 
+def _related(rows: BatchRows, kept: list[int], budget: Budget, progress: Progress) -> Relations:
+    """The relations modulo the prime among the rows at some of the points in use."""
+    search = RankSearch(rows.network, rows.reduced.prime, rows.reduced)
+    search.add_points(rows.labels[kept], rows.points.take(kept), budget=budget, progress=progress)
+    return Relations(search, budget)
+
+
 def _by_relations(
-    rows: BatchRows, labels: SignArray, points: Points, budget: Budget, progress: Progress
+    rows: BatchRows, kept: list[int], count: int, related: Relations, budget: Budget, progress: Progress
 ) -> RelationProof | None:
-    """As many verified relations among the rows at the points as show that the rank is at most ``rows.rank``."""
-    outputs, in_use = rows.network.output_dimension, set(rows.numbers)
-    members = cells_of(labels)
-    crowded = {i for group in members if not in_use.issuperset(group) for i in group}
-    alone = {number for number, is_alone in zip(rows.numbers, rows.alone().tolist(), strict=True) if is_alone}
-    kept = [i for i in range(len(points)) if i in crowded or i not in alone]
-    inside = points.take(kept)
-    rest = RankSearch(rows.network, rows.reduced.prime, rows.reduced)
-    rest.add_points(labels[kept], inside, budget=budget, progress=progress)
-    found = relations(rest, budget=budget, progress=progress)
-    if len(points) * outputs - len(found) > rows.rank or not vanish(
-        rows.network, found, labels[kept], inside, budget=budget, progress=progress
-    ):
+    """Verified relations among the rows at some of the points in use, if they show that the rank is at most
+    ``rows.rank``.
+    """
+    outputs, labels, points = rows.network.output_dimension, rows.labels[kept], rows.points.take(kept)
+    if len(rows.numbers) * outputs - len(related.lengths) > rows.rank:
         return None
-    number_of = [point * outputs + output for point in kept for output in range(outputs)]
+    found = related.solved(budget=budget, progress=progress)
+    if not vanish(rows.network, found, labels, points, budget=budget, progress=progress):
+        return None
+    number_of = [rows.numbers[i] * outputs + output for i in kept for output in range(outputs)]
     result, last = [], []
     for relation in found:
-        whole = [fmpz(0)] * (len(points) * outputs)
+        whole = [fmpz(0)] * (count * outputs)
         for row, entry in zip(number_of, relation, strict=True):
             whole[row] = entry
         result.append(whole)
         last.append(max(row for row, entry in enumerate(whole) if entry != 0))
-    return RelationProof(result, last)
+    spanned = sorted(set(range(count)).difference(rows.numbers))
+    return RelationProof([point * outputs + o for point in spanned for o in range(outputs)], result, last)

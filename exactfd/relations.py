@@ -26,35 +26,47 @@ from exactfd.rankproof import RankSearch, chunks
 Relation = list[fmpz]  # one entry a row (point by point, inside that output by output)
 
 
-def relations(search: RankSearch, *, budget: Budget | None = None, progress: Progress = silent) -> list[Relation]:
-    """Integer vectors that span the relations ``w J = 0`` among the rows of a search over points: one for each row that
-    depends on rows before it, and an identity block on those up to scale.
+class Relations:
+    """The relations ``w J = 0`` among the rows of a search over points: one for each row that depends on rows before
+    it, and an identity block on those up to scale. Raises ``BudgetExceeded``.
 
-    Each is right on as many columns as determine it on the support that it has modulo the prime; whether on *all*
-    columns is for :func:`vanish` to say. Raises ``BudgetExceeded``.
+    Attributes
+    ----------
+    lengths
+        How many rows each has, modulo the prime of the search, besides the one that depends on them.
     """
-    names = [search.row(number) for number in range(search.space.seen)]
-    if budget is not None:
-        budget.check(bytes_needed=16 * len(names) * len(search.columns))
-    rows, table = ExactRows(search, names), search.residues(names).T
-    space = modular.RowSpace(len(names), search.prime)
-    space.add(table.astype(np.float64))
-    pivots, result = np.array(space.pivot_columns, dtype=np.int64), []
-    for number, free in enumerate(space.free_columns.tolist()):
+
+    def __init__(self, search: RankSearch, budget: Budget | None = None) -> None:
+        names = [search.row(number) for number in range(search.space.seen)]
         if budget is not None:
-            budget.check()
-        progress("relations", number, len(space.free_columns))
-        support = sorted(pivots[space.tail[:, number] != 0].tolist())
-        columns = independent(table, support, search.prime)
-        parameters = [int(search.columns[j]) for j in columns]
-        entries = [rows.entries(row, parameters) for row in [*support, free]]
-        equations = [rationals.primitive_row(equation)[0] for equation in zip(*entries, strict=True)]
-        relation, columns_of = [fmpz(0)] * len(names), [[row[j] for row in equations] for j in range(len(support) + 1)]
-        (found,) = exact.dependencies(columns_of[:-1], columns_of[-1:])
-        for row, entry in zip([*support, free], found, strict=True):
-            relation[row] = entry
-        result.append(relation)
-    return result
+            budget.check(bytes_needed=16 * len(names) * len(search.columns))
+        self._search, self._rows, self._table = search, ExactRows(search, names), search.residues(names).T
+        self._space = modular.RowSpace(len(names), search.prime)
+        self._space.add(self._table.astype(np.float64))
+        self.lengths = (self._space.tail != 0).sum(axis=0)
+
+    def solved(self, *, budget: Budget | None = None, progress: Progress = silent) -> list[Relation]:
+        """Integer vectors over Q. Each is right on as many columns as determine it on the support that it has modulo
+        the prime; whether on *all* columns is for :func:`vanish` to say. Raises ``BudgetExceeded``.
+        """
+        space, search, result = self._space, self._search, []
+        pivots = np.array(space.pivot_columns, dtype=np.int64)
+        for number, free in enumerate(space.free_columns.tolist()):
+            if budget is not None:
+                budget.check()
+            progress("relations", number, len(space.free_columns))
+            support = sorted(pivots[space.tail[:, number] != 0].tolist())
+            columns = independent(self._table, support, search.prime)
+            parameters = [int(search.columns[j]) for j in columns]
+            entries = [self._rows.entries(row, parameters) for row in [*support, free]]
+            equations = [rationals.primitive_row(equation)[0] for equation in zip(*entries, strict=True)]
+            relation, places = [fmpz(0)] * space.columns, range(len(support) + 1)
+            by_row = [[row[j] for row in equations] for j in places]
+            (found,) = exact.dependencies(by_row[:-1], by_row[-1:])
+            for row, entry in zip([*support, free], found, strict=True):
+                relation[row] = entry
+            result.append(relation)
+        return result
 
 
 def vanish(
