@@ -20,7 +20,7 @@ from exactfd.jacobians import Factors, ModularNetwork, SignArray
 from exactfd.kernels import kernel
 from exactfd.linalg import modular
 from exactfd.linalg.sketches import TallTable
-from exactfd.patternbounds import applies, bytes_wanted, pattern_bound, vectors_wanted
+from exactfd.patterns import PatternWay, pattern_way
 from exactfd.points import Points
 from exactfd.rankproof import RankSearch, free_of_gauge
 from exactfd.relations import Relations, vanish
@@ -31,6 +31,10 @@ Lengths = np.ndarray[Any, np.dtype[np.int64]]
 
 _FEW = 200  # rows among which relations are sought before anything else: they are cheap (measured)
 _MANY = 4  # times as many rows as columns
+_SHARE = 0.7  # of the upper bound: with fewer rows than that patterns force fewer directions than there are (measured)
+_SMALL = 140  # upper bounds up to which it is no use to think ahead
+_DEAR = 3e4  # effort of solving above which other ways are tried first (measured)
+_WORSE = 4.0  # times as much as a vector takes a relation, which has the digits of points
 
 
 @dataclass(frozen=True)
@@ -198,14 +202,17 @@ def rank_proof(
 ) -> KernelProof | RelationProof | None:
     """A proof that the rank is at most ``rows.rank``; None when the prime hides a pivot (or misleads otherwise).
 
-    ``labels`` and ``points`` are the whole batch. A bound that patterns give comes first, where there is one. Rows
-    that no other row depends on are left out, each counting for itself: without them more is forced, and the kernel
-    has shorter vectors. Raises ``BudgetExceeded``.
+    ``labels`` and ``points`` are the whole batch. What patterns alone say comes first: a bound, where there is one, and
+    directions that they force. Rows that no other row depends on are left out, each counting for itself: without them
+    more is forced, and the kernel has shorter vectors. Raises ``BudgetExceeded``.
     """
     network, outputs, alone = rows.network, rows.network.output_dimension, rows.alone()
-    if applies(network) and (proof := _by_patterns(rows, alone, len(points), budget)) is not None:
-        return proof
     kept = np.flatnonzero(~alone).tolist()
+    way = pattern_way(network)
+    by_size = network.upper_bound > _SMALL and len(kept) * outputs < _SHARE * network.upper_bound
+    first = way is not None and (way.is_cheap or by_size)
+    if way and first and (proof := _by_patterns(way, rows, alone, len(points), budget)) is not None:
+        return proof
     if len(kept) * outputs <= min(_FEW, network.upper_bound // 8):  # almost every direction would be forced
         return _by_relations(rows, kept, len(points), _related(rows, kept, budget, progress), budget, progress)
     # the dimension of the kernel of the other rows
@@ -214,20 +221,24 @@ def rank_proof(
     forced = ForcedDirections(rows.reduced, rows.gauge, rows.labels[kept], some, factors, budget)
     if forced.dimension(wanted) == wanted:
         return _kernel_proof(rows, alone, len(points), wanted)
-    return _by_solving(rows, kept, forced, wanted, len(points), budget, progress)
+    solving = _Solving.of(rows, kept, forced, wanted, budget, progress)
+    dear = solving is None or solving.effort > _DEAR
+    if way and not first and dear and (proof := _by_patterns(way, rows, alone, len(points), budget)) is not None:
+        return proof
+    return None if solving is None else solving.proof(len(points), budget, progress)
 
 
-def _by_patterns(rows: BatchRows, alone: BoolArray, count: int, budget: Budget) -> KernelProof | None:
+def _by_patterns(way: PatternWay, rows: BatchRows, alone: BoolArray, count: int, budget: Budget) -> KernelProof | None:
     """By a bound that patterns give, of all rows but those that no other depends on, or of all; None where it is too
     large, or would cost more than the elimination did.
     """
     network = rows.network
-    few = len(alone) * network.output_dimension < vectors_wanted(network)
-    if few or not has_room_for(bytes_wanted(network, len(alone))):
-        return None
     for but in (alone, np.zeros_like(alone))[: 1 + alone.any()]:
-        kernel = rows.kernel_vectors(vectors_wanted(network), but)
-        bound = pattern_bound(rows.reduced, rows.labels[~but], kernel, budget)
+        labels = rows.labels[~but]
+        vectors = way.vectors_wanted(network, labels)
+        if len(alone) * network.output_dimension < vectors or not has_room_for(way.bytes_wanted(network, labels)):
+            continue
+        bound = way.value(rows.reduced, labels, rows.kernel_vectors(vectors, but), budget)
         if bound + network.output_dimension * but.sum() == rows.rank:
             return _kernel_proof(rows, but, count, network.parametric_dimension - bound)
     return None
@@ -249,42 +260,80 @@ def _kernel_proof(
     return KernelProof(first, second, forced, list(vectors), list(columns))
 
 
-def _by_solving(
-    rows: BatchRows,
-    kept: list[int],
-    forced: ForcedDirections,
-    wanted: int,
-    count: int,
-    budget: Budget,
-    progress: Progress,
-) -> KernelProof | RelationProof | None:
-    """A kernel vector for every dimension that is not forced, or all relations among the rows, whichever are shorter.
-    Where the points span a cell, its coefficient rows take the place of theirs in the former: they are simpler.
+@dataclass(frozen=True)
+class _Solving:
+    """What is left to solve for: a kernel vector for every dimension that is not forced, or all relations among the
+    rows. Where the points span a cell, its coefficient rows take the place of theirs in the former: they are simpler.
+
+    Attributes
+    ----------
+    rows, kept
+        The rows, and those of which points are left.
+    rest, numbers
+        The same rows eliminated, and the vectors that are not forced: numbers of free columns.
+    related
+        The relations.
+    wanted
+        The dimension of the kernel.
+    efforts
+        Of solving for vectors, and for relations.
     """
-    network, use = rows.network, {rows.numbers[i] for i in kept}
-    place = {number: i for i, number in enumerate(rows.numbers)}
-    whole = [group for group in rows.cells if use.issuperset(group) and _spans(rows, [place[i] for i in group])]
-    cells = rows.labels[[place[group[0]] for group in whole]]
-    single = [place[number] for number in sorted(use.difference(*whole))]
-    labels, points = rows.labels[single], rows.points.take(single)
-    rest = RankSearch(network, rows.reduced.prime, rows.reduced)
-    rest.add_cells(cells, budget=budget, progress=progress)
-    rest.add_points(labels, points, budget=budget, progress=progress)
-    # the gauge and those whose kernel vectors are long come first: they are to be the forced ones
-    lengths = (rest.space.tail != 0).sum(axis=0)
-    order = np.argsort(-lengths, kind="stable").tolist()
-    free, gauge = rest.free_columns(), rows.gauge.columns
-    missing = [number - len(gauge) for number in forced.missing([*gauge, *(free[i] for i in order)])]
-    if len(gauge) + len(free) != wanted or any(number < 0 for number in missing):
-        return None  # bad luck: rows were left out that others depend on, or the prime hides something
-    numbers = sorted(order[number] for number in missing)
-    related = _related(rows, kept, budget, progress)
-    if _effort(related.lengths) < _effort(lengths[numbers]):
-        return _by_relations(rows, kept, count, related, budget, progress)
-    vectors = kernel(rest, numbers, budget=budget, progress=progress)
-    proved = annihilates(network, vectors, rows.labels[kept], rows.points.take(kept), budget=budget, progress=progress)
-    columns = [free[i] for i in numbers]
-    return _kernel_proof(rows, rows.alone(), count, wanted - len(vectors), vectors, columns) if proved else None
+
+    rows: BatchRows
+    kept: list[int]
+    rest: RankSearch
+    numbers: list[int]
+    related: Relations
+    wanted: int
+    efforts: tuple[float, float]
+
+    @classmethod
+    def of(
+        cls,
+        rows: BatchRows,
+        kept: list[int],
+        forced: ForcedDirections,
+        wanted: int,
+        budget: Budget,
+        progress: Progress,
+    ) -> _Solving | None:
+        """None in case of bad luck: rows were left out that others depend on, or the prime hides something."""
+        network, use = rows.network, {rows.numbers[i] for i in kept}
+        place = {number: i for i, number in enumerate(rows.numbers)}
+        whole = [group for group in rows.cells if use.issuperset(group) and _spans(rows, [place[i] for i in group])]
+        cells = rows.labels[[place[group[0]] for group in whole]]
+        single = [place[number] for number in sorted(use.difference(*whole))]
+        rest = RankSearch(network, rows.reduced.prime, rows.reduced)
+        rest.add_cells(cells, budget=budget, progress=progress)
+        rest.add_points(rows.labels[single], rows.points.take(single), budget=budget, progress=progress)
+        # the gauge and those whose kernel vectors are long come first: they are to be the forced ones
+        lengths = (rest.space.tail != 0).sum(axis=0)
+        order = np.argsort(-lengths, kind="stable").tolist()
+        free, gauge = rest.free_columns(), rows.gauge.columns
+        missing = [number - len(gauge) for number in forced.missing([*gauge, *(free[i] for i in order)])]
+        if len(gauge) + len(free) != wanted or any(number < 0 for number in missing):
+            return None
+        numbers = sorted(order[number] for number in missing)
+        related = _related(rows, kept, budget, progress)
+        efforts = _effort(lengths[numbers]), _WORSE * _effort(related.lengths)
+        return cls(rows, kept, rest, numbers, related, wanted, efforts)
+
+    @property
+    def effort(self) -> float:
+        """Of the proof."""
+        return min(self.efforts)
+
+    def proof(self, count: int, budget: Budget, progress: Progress) -> KernelProof | RelationProof | None:
+        """By whichever takes less, of a batch of so many points."""
+        rows, kept = self.rows, self.kept
+        if self.efforts[1] < self.efforts[0]:
+            return _by_relations(rows, kept, count, self.related, budget, progress)
+        vectors = kernel(self.rest, self.numbers, budget=budget, progress=progress)
+        labels, points, free = rows.labels[kept], rows.points.take(kept), self.rest.free_columns()
+        if not annihilates(rows.network, vectors, labels, points, budget=budget, progress=progress):
+            return None
+        columns = [free[i] for i in self.numbers]
+        return _kernel_proof(rows, rows.alone(), count, self.wanted - len(vectors), vectors, columns)
 
 
 def _effort(lengths: Lengths) -> float:

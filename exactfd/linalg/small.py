@@ -14,10 +14,14 @@ from exactfd.linalg import modular
 from exactfd.linalg.modular import FloatArray
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+Indices = np.ndarray[Any, np.dtype[np.intp]]
 
-_DENOMINATORS = 6  # of the small rationals that residues are taken for
+_FACTORS = np.arange(2.0, 7.0)  # denominators of the small rationals that residues are taken for
 _SIZE = 1000  # of their numerators
 _SPARE = 4  # random combinations beyond the rank that they may show
+_ENTRIES = 1 << 17  # of tables that are eliminated together
+#: Sums of integers below this in size are exact.
+EXACT = 2.0**52
 
 
 def equations(table: FloatArray, prime: int) -> FloatArray:
@@ -31,6 +35,46 @@ def equations(table: FloatArray, prime: int) -> FloatArray:
     zeros, fine = small(modular.kernel(table, prime)[0], prime)
     values, fine = small(modular.kernel(zeros[fine], prime)[0], prime)
     return values[fine]
+
+
+def equations_of_many(tables: FloatArray, prime: int, further: Callable[[int], FloatArray]) -> list[FloatArray]:
+    """:func:`equations` of each of some tables (``t x m x n``), where they are not small with ``further`` rows of the
+    table of that number.
+    """
+    count, rows, columns = tables.shape
+    result: list[FloatArray] = []
+    for start in range(0, count, max(1, _ENTRIES // max(1, rows * columns))):
+        part = tables[start : start + max(1, _ENTRIES // max(1, rows * columns))]
+        bases, ranks = _reduced_together(part, prime)
+        values, fine = small(bases.reshape(-1, columns), prime)
+        values, fine = values.reshape(bases.shape), fine.reshape(bases.shape[:2])
+        for table, basis, is_small, rank in zip(part, values, fine, ranks.tolist(), strict=True):
+            if is_small.all():
+                result.append(basis[:rank])
+            else:
+                result.append(equations(np.concatenate([table, further(len(result))]), prime))
+    return result
+
+
+def _reduced_together(tables: FloatArray, prime: int) -> tuple[FloatArray, Indices]:
+    """Reduced bases of some tables, each followed by rows of zeros, and the ranks."""
+    tables, (count, rows, columns) = tables.copy(), tables.shape
+    ranks = np.zeros(count, dtype=np.intp)
+    for column in range(columns):
+        usable = (tables[:, :, column] != 0) & (np.arange(rows) >= ranks[:, None])
+        some = np.flatnonzero(usable.any(axis=1))
+        if not len(some):
+            continue
+        found, place = usable[some].argmax(axis=1), ranks[some]
+        pivots = tables[some, found]
+        tables[some, found] = tables[some, place]
+        pivots = modular.reduce(pivots * modular.inverses(pivots[:, column], prime)[:, None], prime)
+        tables[some, place] = 0.0
+        factors = tables[some, :, column]
+        tables[some] = modular.reduce(tables[some] - factors[:, :, None] * pivots[:, None, :], prime)
+        tables[some, place] = pivots
+        ranks[some] += 1
+    return tables, ranks
 
 
 def rank_bound(table: FloatArray, prime: int) -> int:
@@ -74,7 +118,12 @@ def _relations(columns: FloatArray, prime: int) -> FloatArray:
 
 def _is_exact(left: FloatArray, right: FloatArray) -> BoolArray:
     """Of which rows of a product of integers all sums are exact."""
-    return np.asarray((np.abs(left) @ np.abs(right)).max(axis=1, initial=0.0) < 2.0**52)
+    return np.asarray((np.abs(left) @ np.abs(right)).max(axis=1, initial=0.0) < EXACT)
+
+
+def is_zero_product(left: FloatArray, right: FloatArray) -> bool:
+    """Whether a product of integers is zero, and certainly so."""
+    return bool(_is_exact(left, right).all()) and not (left @ right).any()
 
 
 def small(table: FloatArray, prime: int) -> tuple[FloatArray, BoolArray]:
@@ -86,11 +135,11 @@ def small(table: FloatArray, prime: int) -> tuple[FloatArray, BoolArray]:
     [[1.0, -51.0], [1.0, 34.0]]
     """
     result, fine = table.copy(), np.asarray((np.abs(table) <= _SIZE).all(axis=1))
-    for factor in range(2, _DENOMINATORS + 1):
-        left = np.flatnonzero(~fine)
-        if not len(left):
-            break
-        values = modular.reduce(table[left] * factor, prime)
-        short = (np.abs(values) <= _SIZE).all(axis=1)
-        result[left[short]], fine[left[short]] = values[short], True
+    left = np.flatnonzero(~fine)
+    for start in range(0, len(left), max(1, _ENTRIES // max(1, table.shape[1]))):
+        some = left[start : start + max(1, _ENTRIES // max(1, table.shape[1]))]
+        values = modular.reduce(table[some] * _FACTORS[:, None, None], prime)
+        short = (np.abs(values) <= _SIZE).all(axis=2)  # by factor and row
+        found = np.flatnonzero(short.any(axis=0))
+        result[some[found]], fine[some[found]] = values[short.argmax(axis=0)[found], found], True
     return result, fine

@@ -47,10 +47,11 @@ import numpy as np
 
 from exactfd.budget import Budget
 from exactfd.geometry import bits
-from exactfd.jacobians import FloatArray, ModularNetwork, SignArray, masks_of
+from exactfd.jacobians import FloatArray, ModularNetwork, SignArray
 from exactfd.linalg import modular
 from exactfd.linalg.small import equations, rank_bound, rank_bound_of_parts
 from exactfd.network import Network
+from exactfd.patterns.rows import rows_of
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
@@ -67,16 +68,18 @@ def applies(network: Network) -> bool:
     return network.depth == 2
 
 
-def vectors_wanted(network: Network) -> int:
-    """How many kernel vectors :func:`pattern_bound` asks for."""
+def vectors_wanted(network: Network, labels: SignArray) -> int:
+    """How many kernel vectors :func:`pattern_bound` asks for, for rows at points with these labels."""
     return network.architecture[2] + 1 + _SPARE
 
 
-def bytes_wanted(network: Network, count: int) -> int:
-    """About how much memory these vectors and :func:`pattern_bound` need for so many points."""
+def bytes_wanted(network: Network, labels: SignArray) -> int:
+    """About how much memory these vectors and :func:`pattern_bound` need."""
     first, second = network.architecture[1:3]
-    vectors = vectors_wanted(network) * (network.parametric_dimension + 2 * first * second)
-    return 16 * vectors + 32 * count * network.output_dimension * (first + second) + (8 * _TOGETHER * first * second)
+    vectors = vectors_wanted(network, labels) * (network.parametric_dimension + 2 * first * second)
+    return (
+        16 * vectors + 32 * len(labels) * network.output_dimension * (first + second) + (8 * _TOGETHER * first * second)
+    )
 
 
 def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray, budget: Budget) -> int:
@@ -86,10 +89,10 @@ def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray
     ``kernel`` are random vectors (residues, ``q x D``, ``q > 2``) of its kernel modulo the prime of the network: the
     bound holds for any vectors, and is good for these. Raises ``BudgetExceeded``.
     """
-    active, live = _rows(reduced.network, labels)
+    (active,), live = rows_of(reduced.network, labels, by_neurons=reduced.network.depth == 3)
     if not len(live):
         return 0
-    budget.check(bytes_needed=bytes_wanted(reduced.network, len(labels)))
+    budget.check(bytes_needed=bytes_wanted(reduced.network, labels))
     neurons, size = np.flatnonzero(live.any(axis=0)), reduced.network.input_dimension + 1
     live = live[:, neurons]
     blocks = _Blocks(reduced, active, np.asarray(live.any(axis=1)), neurons, kernel, budget)
@@ -99,18 +102,6 @@ def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray
     alone = int(np.minimum(np.bincount(cell), size)[~good].sum())
     first, last = blocks.ranks(sets[good], patterns[good])
     return alone + blocks.dimension() + (size - 1) * first + last
-
-
-def _rows(network: Network, labels: SignArray) -> tuple[BoolArray, BoolArray]:
-    """By row of the Jacobian which neurons of the first layer are active, and its pattern; without rows of zeros."""
-    masks = [mask > 0 for mask in masks_of(labels, network.relu_widths)]
-    if network.depth == 3:
-        shown = masks[2][:, 0] if len(masks) == 3 else slice(None)
-        return masks[0][shown], masks[1][shown]
-    point, output = np.indices((len(labels), network.output_dimension)).reshape(2, -1)
-    if len(masks) == 2:
-        point, output = masks[1].nonzero()
-    return masks[0][point], np.eye(network.output_dimension, dtype=bool)[output]
 
 
 class _Blocks:

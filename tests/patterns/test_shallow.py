@@ -9,19 +9,27 @@ import numpy as np
 import pytest
 
 import exactfd
-from exactfd import batchproofs, compiled, patternbounds
+from batches import (
+    PRIME,
+    bound_of,
+    bounds_by_any_vectors,
+    degenerate_network,
+    eliminated,
+    random_network,
+    reduced_batches,
+    true_rank,
+)
+from exactfd import batchproofs, compiled
 from exactfd.batchproofs import BatchRows
-from exactfd.budget import Budget, silent
+from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
-from exactfd.geometry.location import ternary_tuples
-from exactfd.jacobians import ModularNetwork, jacobian
-from exactfd.linalg import exact, modular, small
-from exactfd.patternbounds import applies, pattern_bound, vectors_wanted
+from exactfd.jacobians import ModularNetwork
+from exactfd.linalg import small
+from exactfd.patterns import shallow
+from exactfd.patterns.shallow import applies
 from exactfd.points import checked_points
 from oracles import fractions_net
 from strategies import smooth
-
-PRIME = next(modular.primes())
 
 
 @pytest.fixture(params=["never", "always"])
@@ -29,89 +37,15 @@ def both_ways(request, monkeypatch):
     monkeypatch.setenv(compiled.VARIABLE, request.param)
 
 
-def random_network(seed, sizes):
-    rng = np.random.default_rng(seed)
-    return exactfd.Network(
-        [(rng.standard_normal((n, m)) * np.sqrt(2 / m), rng.standard_normal(n) / 10) for m, n in pairwise(sizes)]
-    )
-
-
-def degenerate_network(rng):
-    """Two hidden layers and one output, or one and some, spoiled in several ways at once."""
-    sizes = [*rng.integers(1, 4, 1), *rng.integers(1, 7, 2), 1]
-    dyadic = rng.random() < 0.5
-
-    def matrix(n, m):
-        table = np.round(rng.standard_normal((n, m)) * 64) / 64 if dyadic else rng.integers(-3, 4, (n, m)).astype(float)
-        return np.where(rng.random((n, m)) < 0.4 * (rng.random() < 0.3), 0.0, table)
-
-    (a, b), (c, d), last = ((matrix(n, m), matrix(n, 1)[:, 0]) for m, n in pairwise(sizes))
-    if rng.random() < 0.3:  # twins
-        a[-1], b[-1] = a[0], b[0]
-    elif rng.random() < 0.3 and len(a) > 1:  # opposite neurons
-        a[-1], b[-1] = -a[0], -b[0]
-    if rng.random() < 0.3:  # some are always active
-        b[: (len(b) + 1) // 2] += 50
-    if rng.random() < 0.3:
-        d += 9
-    if rng.random() < 0.2:  # nothing leaves a neuron
-        c[:, rng.integers(len(a))] = 0
-    last[0][last[0] == 0] = 1
-    layers = [(a, b), (c, d), last][: rng.choice([2, 3, 3])]
-    return exactfd.Network(layers, output_activation="relu" if rng.random() < 0.3 else "identity")
-
-
-def batch(rng, network):
-    """Smooth points on a grid, on a line, near each other, or anywhere; two of them twice."""
-    n, kind, count = network.input_dimension, rng.integers(4), int(rng.choice([1, 3, 8, 40, 120]))
-    points = rng.integers(-40, 41, (count, n)) / 8
-    if kind == 1:
-        points = np.outer(rng.integers(-9, 10, count) / 4, rng.integers(-2, 3, n)) + 1 / 8
-    if kind == 2:
-        points = points / 16
-    if kind == 3:
-        points = rng.standard_normal((count, n))
-    return smooth(network, np.concatenate([points, points[:2]]))
-
-
-def true_rank(network, points):
-    return exact.rank(jacobian(network, points)) if len(points) else 0
-
-
-def eliminated(reduced, points):
-    rows = BatchRows(reduced, ternary_tuples(reduced.network, points), points)
-    rows.eliminate(Budget(), silent)
-    return rows
-
-
-def bound_of(rows, budget=None):
-    """The bound for all rows, by vectors of their kernel."""
-    none = np.zeros(len(rows.numbers), dtype=bool)
-    kernel = rows.kernel_vectors(vectors_wanted(rows.network), none)
-    return pattern_bound(rows.reduced, rows.labels, kernel, budget or Budget())
-
-
 @pytest.mark.parametrize("prime", [PRIME, 3, 5, 7, 101])
 def test_never_less_than_the_rank_whatever_the_vectors(prime, both_ways):
     """Small primes mislead, and so do kernels of other rows, or none; the bound holds, and often is the rank."""
     rng, seen, tight = np.random.default_rng(prime), 0, 0
-    for _ in range(60):
-        network = degenerate_network(rng)
-        points, reduced = batch(rng, network), ModularNetwork.reduce(network, prime)
-        if not len(points) or reduced is None or points.modulo(prime) is None:
-            continue
-        truth, count, size = true_rank(network, points), vectors_wanted(network), network.parametric_dimension
-        labels = ternary_tuples(network, points)
-        table = reduced.point_rows(labels, points)
-        for share in (0.0, 0.5, 0.9, 1.0):
-            basis = modular.kernel(table[rng.random(len(table)) < share], prime)[0]
-            for some in (basis, basis[: len(basis) // 2]):
-                vectors = np.zeros((count, size))
-                if len(some):
-                    vectors = modular.multiply(modular.random_numbers(rng, count, len(some)), some, prime)
-                bound = pattern_bound(reduced, labels, vectors, Budget())
-                assert bound >= truth
-                seen, tight = seen + 1, tight + (bound == truth)
+    networks = (degenerate_network(rng, 2, cut=rng.random() < 1 / 3) for _ in range(60))
+    for reduced, labels, table, truth in reduced_batches(rng, prime, networks):
+        bounds = list(bounds_by_any_vectors(shallow, rng, reduced, labels, table))
+        assert min(bounds) >= truth
+        seen, tight = seen + len(bounds), tight + bounds.count(truth)
     assert tight > 0.2 * seen > 50
 
 
@@ -146,14 +80,14 @@ def test_by_plain_fractions(seed):
     ]
     rank = fractions_net.rank(fractions_net.jacobian(layers, "identity", keep))
     assert exactfd.batch_functional_dimension(network, keep).rank == rank
-    assert bound_of(eliminated(ModularNetwork.reduce(network, PRIME), checked_points(keep, 2))) >= rank
+    assert bound_of(shallow, eliminated(ModularNetwork.reduce(network, PRIME), checked_points(keep, 2))) >= rank
 
 
 def by_hand(*layers, points, output_activation="identity"):
     """The true rank and the bound."""
     network = exactfd.Network(layers, output_activation=output_activation)
     points = smooth(network, points)
-    return true_rank(network, points), bound_of(eliminated(ModularNetwork.reduce(network, PRIME), points))
+    return true_rank(network, points), bound_of(shallow, eliminated(ModularNetwork.reduce(network, PRIME), points))
 
 
 GRID = [[x / 2, y / 3] for x in range(-4, 5) for y in range(-5, 6)]
@@ -195,7 +129,7 @@ def test_a_rank_that_only_the_prime_has_is_not_proved():
     network = exactfd.Network(layers)
     points = checked_points([[1, 0], [2, 5], [0, 5], [1, 10], [2, 10], [6, 5]], 2)
     rows = eliminated(ModularNetwork.reduce(network, 5), points)
-    assert rows.rank < true_rank(network, points) <= bound_of(rows)
+    assert rows.rank < true_rank(network, points) <= bound_of(shallow, rows)
 
 
 @pytest.mark.parametrize("depth", [2, 3])
@@ -216,7 +150,7 @@ def test_where_patterns_do_not_suffice_another_proof_is_found():
         points = np.random.default_rng(seed).standard_normal((2 * network.upper_bound, 2))
         result = exactfd.batch_functional_dimension(network, points)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(batchproofs, "applies", lambda _: False)
+            patch.setattr(batchproofs, "pattern_way", lambda _: None)
             assert exactfd.batch_functional_dimension(network, points).rank == result.rank
         if seed == 0:
             assert result.certificate.check().valid
@@ -230,7 +164,7 @@ def test_where_it_would_cost_too_much_it_is_left_out(limits, monkeypatch):
     points = np.concatenate([points, points[:1]])
     if limits == "no room":
         monkeypatch.setattr(batchproofs, "has_room_for", lambda _: False)
-    monkeypatch.setattr(batchproofs, "pattern_bound", None)
+    monkeypatch.setattr(BatchRows, "kernel_vectors", None)
     result = exactfd.batch_functional_dimension(network, points)
     assert result.rank == exactfd.batch_functional_dimension(network, points, algorithm="flint").rank
 
@@ -244,7 +178,7 @@ def test_many_cells_are_taken_in_parts(monkeypatch):
         tall.append((sum(map(len, parts())), width, bound))
         return bound
 
-    monkeypatch.setattr(patternbounds, "rank_bound_of_parts", noted)
+    monkeypatch.setattr(shallow, "rank_bound_of_parts", noted)
     for _ in range(4):
         layers = [[rng.standard_normal((n, m)), rng.standard_normal(n)] for m, n in pairwise((3, 5, 4, 1))]
         layers[0][0][1], layers[0][1][1], layers[1][0][:, 1] = -layers[0][0][0], -layers[0][1][0], layers[1][0][:, 0]
@@ -269,4 +203,4 @@ def test_a_budget_ends_it():
     rows = eliminated(ModularNetwork.reduce(network, PRIME), points)
     for budget in (Budget(time_limit=1e-9), Budget(memory_limit=1)):
         with pytest.raises(BudgetExceeded):
-            bound_of(rows, budget)
+            bound_of(shallow, rows, budget)
