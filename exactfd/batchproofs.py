@@ -32,8 +32,7 @@ Lengths = np.ndarray[Any, np.dtype[np.int64]]
 _FEW = 200  # rows among which relations are sought before anything else: they are cheap (measured)
 _MANY = 4  # times as many rows as columns
 _SHARE = 0.7  # of the upper bound: with fewer rows than that patterns force fewer directions than there are (measured)
-_SMALL = 140  # upper bounds up to which it is no use to think ahead
-_DEAR = 3e4  # effort of solving above which other ways are tried first (measured)
+_LITTLE, _MUCH = 2e5, 5e6  # effort of a bound between which it comes first where there are so few rows (measured)
 _WORSE = 4.0  # times as much as a vector takes a relation, which has the digits of points
 
 
@@ -48,8 +47,9 @@ class KernelProof:
     left_out
         Rows that no other row depends on, the spanned ones aside: each counts for itself.
     forced
-        Dimension of the directions, scalings among them, that annihilate all other rows because of the activation
-        patterns (:mod:`exactfd.forced`).
+        Dimension of directions, scalings among them, that annihilate all other rows whatever the digits of parameters
+        and points are: because of the activation patterns, and of some ranks (:mod:`exactfd.forced`,
+        :mod:`exactfd.patterns`).
     vectors
         Integer vectors (length ``D``), independent modulo those, that annihilate all other rows.
     columns
@@ -209,8 +209,8 @@ def rank_proof(
     network, outputs, alone = rows.network, rows.network.output_dimension, rows.alone()
     kept = np.flatnonzero(~alone).tolist()
     way = pattern_way(network)
-    by_size = network.upper_bound > _SMALL and len(kept) * outputs < _SHARE * network.upper_bound
-    first = way is not None and (way.is_cheap or by_size)
+    little = len(kept) * outputs < _SHARE * network.upper_bound  # is forced
+    first = way is not None and (not way.effort or (little and _LITTLE < way.effort < _MUCH))
     if way and first and (proof := _by_patterns(way, rows, alone, len(points), budget)) is not None:
         return proof
     if len(kept) * outputs <= min(_FEW, network.upper_bound // 8):  # almost every direction would be forced
@@ -222,7 +222,7 @@ def rank_proof(
     if forced.dimension(wanted) == wanted:
         return _kernel_proof(rows, alone, len(points), wanted)
     solving = _Solving.of(rows, kept, forced, wanted, budget, progress)
-    dear = solving is None or solving.effort > _DEAR
+    dear = way is not None and (solving is None or solving.effort > way.effort)
     if way and not first and dear and (proof := _by_patterns(way, rows, alone, len(points), budget)) is not None:
         return proof
     return None if solving is None else solving.proof(len(points), budget, progress)
@@ -233,7 +233,7 @@ def _by_patterns(way: PatternWay, rows: BatchRows, alone: BoolArray, count: int,
     large, or would cost more than the elimination did.
     """
     network = rows.network
-    for but in (alone, np.zeros_like(alone))[: 1 + alone.any()]:
+    for but in (alone, np.zeros_like(alone))[: 1 + (alone.any() and way.effort < _MUCH)]:
         labels = rows.labels[~but]
         vectors = way.vectors_wanted(network, labels)
         if len(alone) * network.output_dimension < vectors or not has_room_for(way.bytes_wanted(network, labels)):

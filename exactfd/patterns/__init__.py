@@ -1,4 +1,4 @@
-"""Upper bounds on ranks of batches that activation patterns give, whatever the weights and the points."""
+"""Upper bounds on ranks of batches that activation patterns give, whatever the digits of weights and points are."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ class PatternWay(NamedTuple):
     vectors_wanted, bytes_wanted
         How many kernel vectors the bound asks for, and about how much memory they and the bound need, for rows at
         points with some labels (``m x N``).
-    is_cheap
-        Whether it takes less time than to look for the directions that patterns force (:mod:`exactfd.forced`).
+    effort
+        What that takes, about, in multiplications of the ways that solve for vectors.
     value
         The bound, by a network modulo a prime, the labels, and the vectors (``q x D``). Raises ``BudgetExceeded``.
     """
 
     vectors_wanted: Callable[[Network, SignArray], int]
     bytes_wanted: Callable[[Network, SignArray], int]
-    is_cheap: bool
+    effort: float
     value: Callable[[ModularNetwork, SignArray, FloatArray, Budget], int]
 
 
 def pattern_way(network: Network) -> PatternWay | None:
     """The way to bound ranks for a network, if there is one."""
     if shallow.applies(network):
-        return PatternWay(shallow.vectors_wanted, shallow.bytes_wanted, True, shallow.pattern_bound)
+        return PatternWay(shallow.vectors_wanted, shallow.bytes_wanted, 0.0, shallow.pattern_bound)
     if deep.applies(network):
-        return PatternWay(deep.vectors_wanted, deep.bytes_wanted, False, deep.pattern_bound)
+        return PatternWay(deep.vectors_wanted, deep.bytes_wanted, deep.effort(network), deep.pattern_bound)
     return None

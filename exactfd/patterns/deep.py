@@ -26,8 +26,9 @@ which blocks are active. The bound counts dimensions that contain them:
   class are multiples of all ``w_k.Z``, and the third ones are those of ``w_ik Z``. So ``Z`` itself, of length ``n``,
   is counted for a class of ``n`` neurons or more; else, for a *light* class, the ``w_k.Z``, as many as there are
   neurons. Where that is more than ``n`` times the dimension of the space, ``Z`` is counted for each vector of a basis
-  instead. Of all this one is taken away if ``c_i`` is not zero on ``U``: ``c_i`` times the first part is the sum over
-  ``k`` of ``w_ik`` times the second one.
+  instead. Of all this one is taken away: ``c_i`` times the first part is the sum over ``k``, 0 among them, of
+  ``w_ik`` times the second one. (Where ``c_i`` is zero on ``U``, so are the other parts.) Block 0 has one neuron more
+  here.
 - *Matrices*: for a block ``b``, some ``v``, and all ``T_b(v, X)``. Where the block is *touched*, only the ``w_k.X``
   are counted for each, no more than ``n`` and no more than there are neurons; else ``n``. For block 0, unit vectors
   ``X`` are looked at apart. In the first ones the biases have no say. In the last one ``T_b(v, X)`` has a part of
@@ -35,7 +36,9 @@ which blocks are active. The bound counts dimensions that contain them:
 - *Moves*: blocks in light classes are touched; others may be. Where all that is counted up to here is zero, all
   ``w_k.Z`` of a touched block are zero, where ``Z`` now is the sum for the block and an ``i`` over all terms; the
   third part for a neuron of the block is the sum over ``i`` of ``w_ik Z``. So with ``b`` neurons these are ``b (n -
-  rank of the w_k)`` more dimensions.
+  rank of the w_k)`` more dimensions (in block 0 ``w_0`` is one of the ``w_k``, but has no third part). All this is
+  about formal sums of terms: it counts what a linear map shows of them, and what vectors those give that it does not
+  see.
 - Modulo all that, and for a unit vector ``X``, rows depend linearly on the tensors ``a_b p_j`` (``i`` active) of
   their cells, and on ``(p, 1)`` if it is the last one. So they are no more than ``n_0 r + s``, where ``r`` and ``s``
   are the ranks of these tensors modulo those of groups and matrices. Rows that are not to be bounded so count one
@@ -49,7 +52,7 @@ the bound nearly always, where layers are not wide.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +90,12 @@ def bytes_wanted(network: Network, labels: SignArray) -> int:
     vectors, slices = vectors_wanted(network, labels), (first + 1 + second) * third
     of_vectors = network.parametric_dimension + 2 * first * second + second * third
     return 16 * (vectors * of_vectors + len(labels) * (len(labels) + 2 * slices))
+
+
+def effort(network: Network) -> float:
+    """What it takes, about, in multiplications of the ways that solve for vectors (measured)."""
+    first, second, third = network.architecture[1:4]
+    return 500.0 * first * second * third
 
 
 def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray, budget: Budget) -> int:
@@ -143,11 +152,8 @@ class _Count:
         """All of them."""
         size, touched = self._size, self._groups.touched().tolist()
         total = len(self._last.tensors)
-        for neuron, quotient in enumerate(self._groups.quotients):
-            for group in quotient.groups:
-                basis = modular.reduce(group.right.basis, self._prime)
-                seen = modular.multiply(basis, self._terms.above[neuron, :, None], self._prime)
-                total += self._groups.cost(group) + int(not seen.any())
+        for quotient in self._groups.quotients:
+            total += sum(map(self._groups.cost, quotient.groups))
         for block, found in enumerate([*self._matrices, self._first]):
             number, most = 0 if found is None else len(found.tensors), size - int(block == self._base)
             moved = self._moves(block) + min(most, len(self._cells.members[block])) * number
@@ -226,10 +232,8 @@ class _Count:
             np.concatenate([*ends, behind]),
         )
         number = sum(map(len, units))
-        self._check()
-        relations, fine = small(tensors.relations(quotients, number, self._prime), self._prime)
-        self._check()
-        return len(rows) - int(tensors.vanishing(quotients, relations[fine]).sum())
+        relations, fine = small(tensors.relations(quotients, number, self._prime, self._check), self._prime)
+        return len(rows) - int(tensors.vanishing(quotients, relations[fine], self._check).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,13 +248,14 @@ class _Tensors:
         """``t x blocks x n``."""
         return self.active[:, :, None] * self.matrices[:, neuron, None]
 
-    def relations(self, quotients: Sequence[Quotient], known: int, prime: int) -> FloatArray:
+    def relations(self, quotients: Sequence[Quotient], known: int, prime: int, check: Callable[[], None]) -> FloatArray:
         """Relations among them modulo the prime, and modulo groups, most likely: independent on those behind the first
         ``known`` ones.
         """
         count, random = len(self.active) + SPARE, np.random.default_rng(0)
         values = modular.random_combinations(modular.reduce(self.behind.T, prime), count, random, prime)
         for neuron, quotient in enumerate(quotients):
+            check()
             tensors = self.of_neuron(neuron)
             used = np.flatnonzero(tensors.any(axis=(1, 2)))
             functionals = quotient.functionals(count, random, prime)
@@ -259,11 +264,12 @@ class _Tensors:
         space.add(modular.reduce(values, prime))
         return space.kernel()[space.free_columns >= known]
 
-    def vanishing(self, quotients: Sequence[Quotient], relations: FloatArray) -> BoolArray:
+    def vanishing(self, quotients: Sequence[Quotient], relations: FloatArray, check: Callable[[], None]) -> BoolArray:
         """Which integer combinations certainly are zero modulo groups."""
         fine: BoolArray = (np.abs(relations) @ np.abs(self.behind)).max(axis=1, initial=0.0) < EXACT
         fine &= ~(relations @ self.behind).any(axis=1)
         for neuron, quotient in enumerate(quotients):
+            check()
             tensors = self.of_neuron(neuron)
             rows = flat(tensors)
             fine &= (np.abs(relations) @ np.abs(rows)).max(axis=1, initial=0.0) < EXACT

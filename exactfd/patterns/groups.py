@@ -45,16 +45,17 @@ class Groups:
         self._counts = [len(members) for members in cells.members]
         self._counts[-1] += 1  # the biases
         self._spaces: dict[bytes, Space | None] = {}
+        self._extents: dict[Group, Extent] = {}
+        self._check = budget.check
         neurons = range(cells.second.shape[1])
         self._places = [np.flatnonzero(cells.second[:, neuron]) for neuron in neurons]
         classes = [self._classes(neuron) for neuron in neurons]
         spaces = self._spaces_of(classes)
-        budget.check()
+        self._check()
         others = [self._others(*args) for args in zip(neurons, classes, spaces, strict=True)]
         more = self._spaces_of(others)
         self.quotients: list[Quotient] = []
         for neuron in neurons:
-            budget.check()
             known = list(zip(classes[neuron], spaces[neuron], strict=True))
             candidates = self._alike(classes[neuron], spaces[neuron])
             candidates += self._mixed(others[neuron], more[neuron], known)
@@ -62,7 +63,7 @@ class Groups:
             self.quotients.append(Quotient.by(self._joined(candidates), shape, terms.prime))
 
     def cost(self, group: Group) -> int:
-        """At least how many dimensions a group has, if a scaling takes one away."""
+        """At least how many dimensions a group has."""
         return group.right.dimension + self._extent(group).dimension - 1
 
     def touched(self) -> BoolArray:
@@ -74,7 +75,9 @@ class Groups:
         return result
 
     def _extent(self, group: Group) -> Extent:
-        return Extent.of(group.left.basis, self._counts, self._size)
+        if group not in self._extents:
+            self._extents[group] = Extent.of(group.left.basis, self._counts, self._size)
+        return self._extents[group]
 
     def _classes(self, neuron: int) -> FloatArray:
         """Blocks that are active together wherever a neuron is: one vector of activity for each class."""
@@ -160,6 +163,7 @@ class Groups:
         """
         chosen: list[Group] = []
         for candidate in sorted(candidates, key=lambda candidate: -candidate.gain):
+            self._check()
             apart, met, found = list(chosen), list[Group](), candidate.group
             while more := [other for other in apart if self._meet(other, found)]:
                 joined = Group.joining([candidate.group, *met, *more], self._terms.prime)

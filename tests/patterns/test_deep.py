@@ -90,8 +90,8 @@ def test_never_less_than_the_rank_whatever_the_groups_and_matrices(prime, monkey
 @pytest.mark.parametrize("sizes", [(2, 6, 6, 6, 1), (1, 6, 5, 4, 1), (3, 5, 6, 5, 1), (2, 7, 4, 6, 1)])
 def test_generic_networks_need_no_kernel_vectors(sizes, both_ways, monkeypatch):
     """With many cells and with few, where it is not left to other ways because they are cheap."""
-    monkeypatch.setattr(batchproofs, "_SMALL", 0)
-    monkeypatch.setattr(batchproofs, "_DEAR", 0.0)
+    monkeypatch.setattr(batchproofs, "_LITTLE", 0.0)
+    monkeypatch.setattr(batchproofs, "_effort", lambda _: 1e9)
     proved = 0
     for seed in range(4):
         network = random_network(seed, sizes)
