@@ -209,7 +209,7 @@ def rank_proof(
     network, outputs, alone = rows.network, rows.network.output_dimension, rows.alone()
     kept = np.flatnonzero(~alone).tolist()
     way = pattern_way(network)
-    little = len(kept) * outputs < _SHARE * network.upper_bound  # is forced
+    little = len(kept) * outputs < _SHARE * network.upper_bound  # is forced then, most likely
     first = way is not None and (not way.effort or (little and _LITTLE < way.effort < _MUCH))
     if way and first and (proof := _by_patterns(way, rows, alone, len(points), budget)) is not None:
         return proof

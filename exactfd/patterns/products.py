@@ -39,12 +39,12 @@ class Space:
 
     @classmethod
     def spanned(cls, rows: FloatArray, prime: int) -> Space | None:
-        """By integer vectors; None where small numbers do not do."""
+        """By integer vectors, as far as the prime tells; None where small numbers do not do."""
         return cls._of(modular.reduced_basis(modular.reduce(rows, prime), prime)[0], prime)
 
     @classmethod
     def of_zeros(cls, equations: FloatArray, prime: int) -> Space | None:
-        """Of common zeros of integer vectors."""
+        """The common zeros of integer vectors, as far as the prime tells."""
         return cls._of(modular.kernel(modular.reduce(equations, prime), prime)[0], prime)
 
     @classmethod
@@ -76,7 +76,7 @@ class Group:
 
     @classmethod
     def joining(cls, groups: Sequence[Group], prime: int) -> Group | None:
-        """The least one that contains some groups; None where small numbers do not do."""
+        """The least one that contains some groups, as far as the prime tells; None where small numbers do not do."""
         if len(groups) == 1:
             return groups[0]
         left = Space.spanned(np.concatenate([group.left.basis for group in groups]), prime)
