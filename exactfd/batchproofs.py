@@ -236,7 +236,8 @@ def _by_patterns(way: PatternWay, rows: BatchRows, alone: BoolArray, count: int,
     for but in (alone, np.zeros_like(alone))[: 1 + (alone.any() and way.effort < _MUCH)]:
         labels = rows.labels[~but]
         vectors = way.vectors_wanted(network, labels)
-        if len(alone) * network.output_dimension < vectors or not has_room_for(way.bytes_wanted(network, labels)):
+        few = len(alone) * network.output_dimension < vectors
+        if few or not has_room_for(way.bytes_wanted(network, labels, vectors)):
             continue
         bound = way.value(rows.reduced, labels, rows.kernel_vectors(vectors, but), budget)
         if bound + network.output_dimension * but.sum() == rows.rank:

@@ -1,7 +1,7 @@
 """Relations among the rows of a batch over Q: the other way to bound a rank from above.
 
-Where a batch has fewer rows than the parameter has directions, there are fewer relations among its rows than vectors
-in its kernel. They are proposed and proved like those (:mod:`exactfd.kernels`), with rows and columns exchanged.
+In a batch of few rows or few cells there are fewer and shorter relations among its rows than vectors in its kernel.
+They are proposed and proved like those (:mod:`exactfd.kernels`), with rows and columns exchanged.
 """
 
 from __future__ import annotations

@@ -84,8 +84,7 @@ def rank_bound(table: FloatArray, prime: int) -> int:
     """
     table = table[list({row.tobytes(): i for i, row in enumerate(table) if row.any()}.values())]  # each row once
     relations = _relations(table.T, prime)
-    exact = _is_exact(relations, table)
-    found = len(table) - int((exact & ~(relations @ table).any(axis=1)).sum())
+    found = len(table) - int(vanishing(relations, table).sum())
     return min(found, int(table.any(axis=0).sum()))
 
 
@@ -103,7 +102,7 @@ def rank_bound_of_parts(parts: Callable[[], Iterable[FloatArray]], width: int, p
     for part in parts():
         if not len(relations):
             break
-        relations = relations[_is_exact(relations, part.T) & ~(relations @ part.T).any(axis=1)]
+        relations = relations[vanishing(relations, part.T)]
     return width - len(relations)
 
 
@@ -116,14 +115,14 @@ def _relations(columns: FloatArray, prime: int) -> FloatArray:
     return relations[fine]
 
 
-def _is_exact(left: FloatArray, right: FloatArray) -> BoolArray:
+def is_exact(left: FloatArray, right: FloatArray) -> BoolArray:
     """Of which rows of a product of integers all sums are exact."""
     return np.asarray((np.abs(left) @ np.abs(right)).max(axis=1, initial=0.0) < EXACT)
 
 
-def is_zero_product(left: FloatArray, right: FloatArray) -> bool:
-    """Whether a product of integers is zero, and certainly so."""
-    return bool(_is_exact(left, right).all()) and not (left @ right).any()
+def vanishing(left: FloatArray, right: FloatArray) -> BoolArray:
+    """Which rows of a product of integers certainly are zero."""
+    return is_exact(left, right) & ~(left @ right).any(axis=1)
 
 
 def small(table: FloatArray, prime: int) -> tuple[FloatArray, BoolArray]:

@@ -17,8 +17,8 @@ class PatternWay(NamedTuple):
     Attributes
     ----------
     vectors_wanted, bytes_wanted
-        How many kernel vectors the bound asks for, and about how much memory they and the bound need, for rows at
-        points with some labels (``m x N``).
+        How many kernel vectors the bound asks for, for rows at points with some labels (``m x N``), and about how much
+        memory so many and the bound need.
     effort
         What that takes, about, in multiplications of the ways that solve for vectors.
     value
@@ -26,7 +26,7 @@ class PatternWay(NamedTuple):
     """
 
     vectors_wanted: Callable[[Network, SignArray], int]
-    bytes_wanted: Callable[[Network, SignArray], int]
+    bytes_wanted: Callable[[Network, SignArray, int], int]
     effort: float
     value: Callable[[ModularNetwork, SignArray, FloatArray, Budget], int]
 

@@ -62,7 +62,7 @@ from exactfd.budget import Budget
 from exactfd.geometry import bits
 from exactfd.jacobians import FloatArray, ModularNetwork, SignArray
 from exactfd.linalg import modular
-from exactfd.linalg.small import EXACT, small
+from exactfd.linalg.small import is_exact, small, vanishing
 from exactfd.network import Network
 from exactfd.patterns.groups import Groups
 from exactfd.patterns.products import Quotient
@@ -84,10 +84,10 @@ def vectors_wanted(network: Network, labels: SignArray) -> int:
     return max(network.architecture[3] + 1, len(pairs)) + SPARE
 
 
-def bytes_wanted(network: Network, labels: SignArray) -> int:
-    """About how much memory these vectors and :func:`pattern_bound` need."""
+def bytes_wanted(network: Network, labels: SignArray, vectors: int) -> int:
+    """About how much memory so many vectors and :func:`pattern_bound` need."""
     first, second, third = network.architecture[1:4]
-    vectors, slices = vectors_wanted(network, labels), (first + 1 + second) * third
+    slices = (first + 1 + second) * third
     of_vectors = network.parametric_dimension + 2 * first * second + second * third
     return 16 * (vectors * of_vectors + len(labels) * (len(labels) + 2 * slices))
 
@@ -105,7 +105,7 @@ def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray
     ``kernel`` are random vectors (residues, ``q x D``) of its kernel modulo the prime of the network: the bound holds
     for any vectors, and is good for these. Raises ``BudgetExceeded``.
     """
-    budget.check(bytes_needed=bytes_wanted(reduced.network, labels))
+    budget.check(bytes_needed=bytes_wanted(reduced.network, labels, len(kernel)))
     cells = Cells.of(reduced.network, labels)
     if not len(cells.counts):
         return 0
@@ -266,12 +266,11 @@ class _Tensors:
 
     def vanishing(self, quotients: Sequence[Quotient], relations: FloatArray, check: Callable[[], None]) -> BoolArray:
         """Which integer combinations certainly are zero modulo groups."""
-        fine: BoolArray = (np.abs(relations) @ np.abs(self.behind)).max(axis=1, initial=0.0) < EXACT
-        fine &= ~(relations @ self.behind).any(axis=1)
+        fine = vanishing(relations, self.behind)
         for neuron, quotient in enumerate(quotients):
             check()
             tensors = self.of_neuron(neuron)
             rows = flat(tensors)
-            fine &= (np.abs(relations) @ np.abs(rows)).max(axis=1, initial=0.0) < EXACT
+            fine &= is_exact(relations, rows)
             fine[fine] = quotient.vanishes((relations[fine] @ rows).reshape(int(fine.sum()), *tensors.shape[1:]))
         return fine

@@ -16,10 +16,9 @@ import numpy as np
 
 from exactfd.linalg import modular
 from exactfd.linalg.modular import FloatArray
-from exactfd.linalg.small import EXACT, is_zero_product, small
+from exactfd.linalg.small import EXACT, small, vanishing
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
-Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +53,7 @@ class Space:
         if not fine.all():
             return None
         equations, fine = small(modular.kernel(modular.reduce(basis, prime), prime)[0], prime)
-        return cls(basis, equations) if fine.all() and is_zero_product(basis, equations.T) else None
+        return cls(basis, equations) if fine.all() and vanishing(basis, equations.T).all() else None
 
     @property
     def dimension(self) -> int:
@@ -170,7 +169,7 @@ class Quotient:
         residues = modular.reduce(basis, prime)
         count, columns = len(basis), modular.reduced_basis(residues, prime)[2]
         equations, short = small(modular.kernel(residues, prime)[0], prime)
-        if len(columns) < count or not short.all() or not is_zero_product(basis, equations.T):
+        if len(columns) < count or not short.all() or not vanishing(basis, equations.T).all():
             return None
         both = np.concatenate([residues[:, columns].T, np.eye(count)], axis=1)
         inverse, _, order = modular.reduced_basis(both, prime, count)
@@ -180,7 +179,7 @@ class Quotient:
         if (
             not short.all()
             or not seen.all()
-            or any(not is_zero_product(dual[[i]], np.delete(basis, i, axis=0).T) for i in range(count))
+            or any(not vanishing(dual[[i]], np.delete(basis, i, axis=0).T).all() for i in range(count))
         ):
             return None
         ends = np.cumsum([group.right.dimension for group in groups])[:-1]

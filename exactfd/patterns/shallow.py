@@ -73,10 +73,10 @@ def vectors_wanted(network: Network, labels: SignArray) -> int:
     return network.architecture[2] + 1 + _SPARE
 
 
-def bytes_wanted(network: Network, labels: SignArray) -> int:
-    """About how much memory these vectors and :func:`pattern_bound` need."""
+def bytes_wanted(network: Network, labels: SignArray, vectors: int) -> int:
+    """About how much memory so many vectors and :func:`pattern_bound` need."""
     first, second = network.architecture[1:3]
-    vectors = vectors_wanted(network, labels) * (network.parametric_dimension + 2 * first * second)
+    vectors = vectors * (network.parametric_dimension + 2 * first * second)
     return (
         16 * vectors + 32 * len(labels) * network.output_dimension * (first + second) + (8 * _TOGETHER * first * second)
     )
@@ -92,7 +92,7 @@ def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray
     (active,), live = rows_of(reduced.network, labels, by_neurons=reduced.network.depth == 3)
     if not len(live):
         return 0
-    budget.check(bytes_needed=bytes_wanted(reduced.network, labels))
+    budget.check(bytes_needed=bytes_wanted(reduced.network, labels, len(kernel)))
     neurons, size = np.flatnonzero(live.any(axis=0)), reduced.network.input_dimension + 1
     live = live[:, neurons]
     blocks = _Blocks(reduced, active, np.asarray(live.any(axis=1)), neurons, kernel, budget)

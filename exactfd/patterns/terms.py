@@ -111,20 +111,16 @@ class Terms:
         moved, last, weights = moved.reshape(count, *last.shape)[:, cells.neurons], last[cells.neurons], layers[3][0]
         # a move of a weight to the output is one of all weights into its neuron
         moved = self._reduce(moved * weights[cells.neurons, None]) + self._reduce(last * behind[:, cells.neurons, None])
-        moved, self.above = (
-            self._reduce(moved).transpose(0, 2, 1),
-            self._reduce(last[:, :second] * weights[cells.neurons, None]).T,
-        )
+        moved = self._reduce(moved).transpose(0, 2, 1)
+        self.above = self._reduce(last[:, :second] * weights[cells.neurons, None]).T
         self._sent = moved[:, :second]
         self.ends: FloatArray = np.concatenate([moved[:, second], behind[:, -1:]], axis=1)
         self._in_block: FloatArray = np.zeros((first + 1, len(cells.members)))
         for block, members in enumerate(cells.members):
             self._in_block[members, block] = 1.0
         self._in_block[first, -1] = 1.0
-        at, unit = (
-            modular.random_numbers(np.random.default_rng(0), count, size),
-            np.eye(size)[-1:].repeat(count, axis=0),
-        )
+        at = modular.random_numbers(np.random.default_rng(0), count, size)
+        unit = np.eye(size)[-1:].repeat(count, axis=0)
         self.factors, self._behind = self._at(at), self._reduce(self.ends * at[:, -1:])
         self.first, self.last = (self.of_block(self._at(x), len(cells.members) - 1) for x in (at * (1.0 - unit), unit))
 

@@ -18,7 +18,7 @@ from batches import (
     reduced_batches,
     true_rank,
 )
-from exactfd import batchproofs, compiled
+from exactfd import batchproofs
 from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
 from exactfd.jacobians import ModularNetwork
@@ -29,11 +29,6 @@ from exactfd.patterns.products import Group, Space
 from exactfd.points import checked_points
 from oracles import fractions_net
 from strategies import smooth
-
-
-@pytest.fixture(params=["never", "always"])
-def both_ways(request, monkeypatch):
-    monkeypatch.setenv(compiled.VARIABLE, request.param)
 
 
 @pytest.mark.parametrize("prime", [PRIME, 3, 5, 7, 101])

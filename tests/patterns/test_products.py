@@ -6,16 +6,13 @@ import numpy as np
 import pytest
 from flint import fmpz_mat
 
-from exactfd import compiled
 from exactfd.linalg import modular
 from exactfd.patterns.products import Extent, Group, Quotient, Space
 
 PRIME = 8388593
 
 
-@pytest.fixture(params=["never", "always"], autouse=True)
-def both_ways(request, monkeypatch):
-    monkeypatch.setenv(compiled.VARIABLE, request.param)
+pytestmark = pytest.mark.usefixtures("both_ways")
 
 
 def rank(*tables):
