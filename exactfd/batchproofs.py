@@ -154,8 +154,7 @@ class BatchRows:
         """
         result = np.zeros((count, self.network.parametric_dimension))
         if self._by_rows is not None:
-            basis, random = self._by_rows.space.kernel(), np.random.default_rng(0)
-            result[:, self._columns] = modular.random_combinations(basis, count, random, self.reduced.prime)
+            result[:, self._columns] = self._by_rows.space.random_kernel(count, np.random.default_rng(0))
         elif self._table is not None:
             result[:, self._columns] = self._table.kernel_vectors(count, but.repeat(self.network.output_dimension))
         return result

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -20,7 +21,7 @@ from flint import fmpz
 
 from exactfd import rationals
 from exactfd.annihilation import annihilates
-from exactfd.budget import Budget, Progress, silent
+from exactfd.budget import Budget, Progress, has_room_for, silent
 from exactfd.errors import BudgetExceeded, InputError, InternalError
 from exactfd.geometry.labels import smooth_mask
 from exactfd.geometry.location import ternary_tuples
@@ -28,6 +29,7 @@ from exactfd.geometry.top import Engine, TopAlgorithm, TopLabels, top_cells
 from exactfd.jacobians import SignArray
 from exactfd.kernels import Vector, kernel_parts
 from exactfd.network import Network
+from exactfd.patterns import pattern_way
 from exactfd.points import Points
 from exactfd.rankproof import RankSearch
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from exactfd.certificates import Certificate
 
 Status = Literal["proved", "bounds"]
+_FEW = 100  # parameters up to which kernel vectors are found as fast as bounds by patterns (measured)
 _GRACE = 1.0  # seconds to use the cells that a spent budget leaves
 
 
@@ -56,10 +59,9 @@ class DimensionResult:
         Whether the list of cells is proved complete.
     engine
         What enumerated them: ``"complex"``, ``"skeleton"`` or ``"splitting"``; None when nothing did.
-    hidden_kernel
-        Integer vectors (length ``D``) in the kernel of every smooth cell, independent modulo the scaling directions:
-        all of it when ``status`` is ``"proved"``, unless the upper bound is the theoretical one; what had been verified
-        when a budget ran out.
+    solved
+        Vectors of :attr:`hidden_kernel` that have been solved for, by a parameter where no other one of them is
+        nonzero; None where activation patterns gave the upper bound and nobody has asked for vectors yet.
     search
         The stack of rows behind the lower bound, with its prime, pivots and scaling directions.
     limit
@@ -75,7 +77,7 @@ class DimensionResult:
     top_cells: int | None
     complete: bool
     engine: Engine | None
-    hidden_kernel: list[list[fmpz]] = field(repr=False)
+    solved: Mapping[int, Vector] | None = field(repr=False)
     search: RankSearch = field(repr=False, compare=False)
     limit: str | None = None
     cells: TopLabels | None = field(default=None, repr=False, compare=False)
@@ -89,6 +91,25 @@ class DimensionResult:
     def value(self) -> int | None:
         """The functional dimension when it is proved."""
         return self.lower if self.lower == self.upper else None
+
+    @property
+    def hidden_kernel(self) -> list[list[fmpz]]:
+        """Integer vectors (length ``D``) in the kernel of every smooth cell, independent modulo the scaling directions:
+        all of it when ``status`` is ``"proved"``, unless the upper bound is the theoretical one; what had been verified
+        when a budget ran out. Solved for when first asked for, unless that is how the upper bound was proved.
+        """
+        return list(self.solve().values())
+
+    def solve(self, *, budget: Budget | None = None, progress: Progress = silent) -> Mapping[int, Vector]:
+        """The vectors of :attr:`hidden_kernel`, by a parameter where no other one of them is nonzero.
+
+        Raises ``BudgetExceeded``.
+        """
+        if self.solved is None:
+            assert self.cells is not None  # patterns bound the rank where all cells are known
+            found = _solved_kernel(self.search, _smooth(self.network, self.cells), budget or Budget(), progress)
+            object.__setattr__(self, "solved", found)
+        return self.solved or {}
 
     @property
     def kernel(self) -> list[tuple[Fraction, ...]]:
@@ -142,14 +163,15 @@ def functional_dimension(
     budget: Budget | None = None,
     progress: Progress = silent,
     processes: int = 1,
+    kernel: bool = False,
 ) -> DimensionResult:
     """Exact functional dimension of the parameter of ``network``.
 
     First the cells around some sample points are stacked: if their rank reaches ``D'``, nothing else is needed.
     Otherwise all ``n_0``-dimensional cells are enumerated (``algorithm="complex"``: with the whole complex;
     ``"skeleton"``: from vertices and edges; ``"splitting"``: with exact linear programs; ``"auto"``: by an estimate,
-    see :func:`exactfd.top_cells`), their rows are stacked modulo a prime, and a deficit is proved by kernel vectors
-    that every cell annihilates.
+    see :func:`exactfd.top_cells`), their rows are stacked modulo a prime, and a deficit is proved by what activation
+    patterns leave, or by kernel vectors that every cell annihilates: always by these, with ``kernel``.
 
     ``processes`` share the enumeration. A budget that runs out is no error: the result then holds the bounds proved so
     far and says which ``limit`` it was.
@@ -171,14 +193,17 @@ def functional_dimension(
         cells = top_cells(network, algorithm=algorithm, budget=budget, progress=progress, processes=processes)
     except BudgetExceeded as error:
         return _interrupted(search, error)
-    smooth = cells.labels[smooth_mask(cells.labels, network.relu_widths)]
+    smooth = _smooth(network, cells)
     best = search
     for attempt in itertools.count(1):  # ends: each prime in vain divides a minor
         proved: dict[int, Vector] = {}
         try:
-            search.add_cells(smooth, stop_at=goal, budget=budget, progress=progress)
+            _add_all(search, smooth, goal, budget, progress)
             if search.rank == goal:
                 return _result(search, goal, "all cells; the upper bound is D'", cells)
+            if not kernel and _bounded_by_patterns(search, smooth, budget):
+                method = "all cells; the upper bound is what activation patterns leave"
+                return _result(search, search.rank, method, cells, None)
             if _prove_kernel(search, smooth, proved, budget, progress):
                 method = "all cells; the upper bound is a verified kernel"
                 method = method if len(smooth) else "all cells; none is parametrically smooth"
@@ -190,22 +215,64 @@ def functional_dimension(
     raise InternalError("unreachable")
 
 
+def _smooth(network: Network, cells: TopLabels) -> SignArray:
+    """The labels of the smooth ones."""
+    labels: SignArray = cells.labels[smooth_mask(cells.labels, network.relu_widths)]
+    return labels
+
+
+def _add_all(search: RankSearch, smooth: SignArray, goal: int | None, budget: Budget, progress: Progress) -> None:
+    """Stack the rows of all cells. Neighbours have much in common: in random order fewer rows tell the rank."""
+    order = np.random.default_rng(0).permutation(len(smooth))
+    search.add_cells(smooth[order], stop_at=goal, budget=budget, progress=progress)
+
+
+def _bounded_by_patterns(search: RankSearch, smooth: SignArray, budget: Budget) -> bool:
+    """Whether activation patterns show that the rank of all cells is no more than that modulo the prime; not asked for
+    where kernel vectors are found as fast, or memory is short. Raises ``BudgetExceeded``.
+    """
+    network, way = search.network, pattern_way(search.network)
+    few = network.parametric_dimension < _FEW or not len(search.space.free_columns)
+    if few or way is None or way.effort or not len(smooth):
+        return False
+    count = way.vectors_wanted(network, smooth)
+    if not has_room_for(way.bytes_wanted(network, smooth, count)):
+        return False
+    vectors = np.zeros((count, network.parametric_dimension))
+    vectors[:, search.columns] = search.space.random_kernel(count, np.random.default_rng(0))
+    bound = way.value(search.reduced, smooth, vectors, budget, points=network.input_dimension + 1)
+    return bound == search.rank
+
+
+def _solved_kernel(search: RankSearch, smooth: SignArray, budget: Budget, progress: Progress) -> Mapping[int, Vector]:
+    """The kernel of all cells modulo the scaling directions, where the rank of the search is that over Q."""
+    rank = search.rank
+    for attempt in itertools.count(1):  # ends: each prime in vain divides a minor
+        proved: dict[int, Vector] = {}
+        if search.rank == rank and _prove_kernel(search, smooth, proved, budget, progress):
+            return proved
+        search = RankSearch.start(search.network, skip=attempt)
+        _add_all(search, smooth, None, budget, progress)
+    raise InternalError("unreachable")
+
+
 def _prove_kernel(
     search: RankSearch, smooth: SignArray, proved: dict[int, Vector], budget: Budget, progress: Progress
 ) -> bool:
-    """Whether the kernel modulo the prime is one over Q; its vectors go to ``proved``, by number, as they are proved.
-
-    Raises ``BudgetExceeded``.
+    """Whether the kernel modulo the prime is one over Q; its vectors go to ``proved``, by the parameters of the free
+    columns, as they are proved. Raises ``BudgetExceeded``.
     """
+    free = search.free_columns()
     for part in kernel_parts(search, budget=budget, progress=progress):
-        numbers = list(part)
+        numbers = sorted(part)
         try:
-            if not annihilates(search.network, list(part.values()), smooth, budget=budget, progress=progress):
+            vectors = [part[number] for number in numbers]
+            if not annihilates(search.network, vectors, smooth, budget=budget, progress=progress):
                 return False
         except BudgetExceeded as error:
-            proved.update((numbers[i], part[numbers[i]]) for i in error.partial or ())
+            proved.update((free[numbers[i]], part[numbers[i]]) for i in error.partial or ())
             raise
-        proved.update(part)
+        proved.update((free[number], part[number]) for number in numbers)
     return True
 
 
@@ -218,7 +285,7 @@ def _result(
     upper: int,
     method: str,
     cells: TopLabels | None = None,
-    proved: Mapping[int, Vector] | None = None,
+    proved: Mapping[int, Vector] | None = MappingProxyType({}),
     limit: str | None = None,
 ) -> DimensionResult:
     return DimensionResult(
@@ -229,7 +296,7 @@ def _result(
         top_cells=None if cells is None else len(cells),
         complete=cells is not None and cells.complete,
         engine=None if cells is None else cells.algorithm,
-        hidden_kernel=[vector for _, vector in sorted((proved or {}).items())],
+        solved=proved,
         search=search,
         limit=limit,
         cells=cells,
@@ -240,7 +307,7 @@ def _interrupted(
     search: RankSearch,
     error: BudgetExceeded,
     cells: TopLabels | None = None,
-    proved: Mapping[int, Vector] | None = None,
+    proved: Mapping[int, Vector] = MappingProxyType({}),
 ) -> DimensionResult:
     """What is proved when a budget runs out: cells found so far still count for the lower bound, and the kernel vectors
     that all cells annihilate for the upper one.
@@ -249,8 +316,7 @@ def _interrupted(
     if cells is None and isinstance(error.partial, TopLabels):
         cells = error.partial
         with suppress(BudgetExceeded):
-            smooth = cells.labels[smooth_mask(cells.labels, network.relu_widths)]
-            search.add_cells(smooth, stop_at=network.upper_bound, budget=Budget(time_limit=_GRACE))
+            search.add_cells(_smooth(network, cells), stop_at=network.upper_bound, budget=Budget(time_limit=_GRACE))
     some = "all cells found, not all used" if cells is not None and cells.complete else "some cells"
     upper, what = network.upper_bound, "D'"
     if proved:

@@ -7,7 +7,8 @@ to annihilate every row of the stack (:mod:`exactfd.kernels`).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from exactfd.errors import InternalError
 from exactfd.gauge import Gauge
 from exactfd.jacobians import FloatArray, ModularNetwork, SignArray, parameter_places
 from exactfd.linalg import modular
+from exactfd.linalg.sifting import SiftedRows
 from exactfd.network import Network
 from exactfd.points import Point, Points
 
@@ -63,7 +65,8 @@ class RankSearch:
         self.reduced = reduced
         self.gauge = Gauge.of(network)
         self.columns = free_of_gauge(network.architecture, tuple(self.gauge.columns))
-        self.space = modular.RowSpace(len(self.columns), prime)
+        self._rows = SiftedRows(len(self.columns), prime)
+        self.space = self._rows.space
         self._chunks: list[_Chunk] = []
         self._parts: list[_Part] = []
         self._items = 0
@@ -108,18 +111,21 @@ class RankSearch:
         """
         outputs, size = self.network.output_dimension, self.network.input_dimension + 1
         width, first = self.network.parametric_dimension, self._arrive(labels, None)
-        for part in chunks(len(labels), outputs * size * width):
-            for some in chunks(size, outputs * width):  # the rows of one cell may be too many
-                if stop_at is not None and self.rank >= stop_at:
-                    return
-                coefficients, items = range(size)[some], range(len(labels))[part]
-                self._check(budget, len(items) * outputs * len(coefficients))
-                self._take(
-                    self.reduced.cell_rows(labels[part], coefficients, self.columns),
-                    range(first + items.start, first + items.stop),
-                    coefficients,
-                )
-                progress("rank", self.rank, stop_at)
+        with self._settling():
+            for part in chunks(len(labels), outputs * size * width):
+                for some in chunks(size, outputs * width):  # the rows of one cell may be too many
+                    if stop_at is not None and self.rank + self._rows.waiting >= stop_at:
+                        self._rows.settle()
+                        if self.rank >= stop_at:
+                            return
+                    coefficients, items = range(size)[some], range(len(labels))[part]
+                    self._check(budget, len(items) * outputs * len(coefficients))
+                    self._take(
+                        self.reduced.cell_rows(labels[part], coefficients, self.columns),
+                        range(first + items.start, first + items.stop),
+                        coefficients,
+                    )
+                    progress("rank", self.rank, stop_at)
 
     def add_points(
         self,
@@ -135,15 +141,24 @@ class RankSearch:
         """
         outputs, points = self.network.output_dimension, Points.of(points, self.network.input_dimension)
         first = self._arrive(labels, points)
-        for part in chunks(len(labels), outputs * self.network.parametric_dimension):
-            items = range(len(labels))[part]
-            self._check(budget, len(items) * outputs)
-            rows = self.reduced.point_rows(labels[part], points[part], self.columns)
-            if rows is None:
-                return False
-            self._take(rows, range(first + items.start, first + items.stop), range(1))
-            progress("rank", self.rank, None)
+        with self._settling():
+            for part in chunks(len(labels), outputs * self.network.parametric_dimension):
+                items = range(len(labels))[part]
+                self._check(budget, len(items) * outputs)
+                rows = self.reduced.point_rows(labels[part], points[part], self.columns)
+                if rows is None:
+                    return False
+                self._take(rows, range(first + items.start, first + items.stop), range(1))
+                progress("rank", self.rank, None)
         return True
+
+    @contextmanager
+    def _settling(self) -> Iterator[None]:
+        """At the end no row waits to be eliminated, however it ends."""
+        try:
+            yield
+        finally:
+            self._rows.settle()
 
     def _arrive(self, labels: SignArray, points: Points | None) -> int:
         first = self._items
@@ -157,8 +172,8 @@ class RankSearch:
             budget.check(bytes_needed=8 * (4 * rows * self.network.parametric_dimension + 2 * basis))
 
     def _take(self, rows: FloatArray, items: range, coefficients: range) -> None:
-        self._chunks.append(_Chunk(self.space.seen, items, coefficients))
-        self.space.add(rows)
+        self._chunks.append(_Chunk(self._rows.seen, items, coefficients))
+        self._rows.add(rows)
 
     # ------------------------------------------------------------------ what is known
 
@@ -190,9 +205,19 @@ class RankSearch:
         """Parameters that are neither pivot nor gauge, ordered as ``columns``: one for each vector of the kernel."""
         return [int(self.columns[j]) for j in self.space.free_columns]
 
+    @property
+    def seen(self) -> int:
+        """How many rows have come."""
+        return self._rows.seen
+
+    @property
+    def pivot_numbers(self) -> list[int]:
+        """Numbers of the independent rows, in the order of :meth:`pivot_columns`."""
+        return self._rows.pivot_rows
+
     def pivot_rows(self) -> list[Row]:
-        """The independent rows, in order of arrival."""
-        return [self.row(number) for number in self.space.pivot_rows]
+        """These rows."""
+        return [self.row(number) for number in self.pivot_numbers]
 
     def residues(self, rows: Sequence[Row]) -> Any:
         """Some rows modulo the prime, on the columns that are not fixed; float32, which holds the residues exactly."""

@@ -37,7 +37,7 @@ class Relations:
     """
 
     def __init__(self, search: RankSearch, budget: Budget | None = None) -> None:
-        names = [search.row(number) for number in range(search.space.seen)]
+        names = [search.row(number) for number in range(search.seen)]
         if budget is not None:
             budget.check(bytes_needed=16 * len(names) * len(search.columns))
         self._search, self._rows, self._table = search, ExactRows(search, names), search.residues(names).T

@@ -34,10 +34,10 @@ def test_integer_entries_are_the_exact_ones_up_to_a_factor_of_the_row_and_one_of
         search = RankSearch.start(network)
         search.add_cells(labels[mask][:2])
         search.add_points(labels[mask], points.take(np.flatnonzero(mask).tolist()))
-        rows = ExactRows(search, [search.row(number) for number in range(search.space.seen)])
+        rows = ExactRows(search, [search.row(number) for number in range(search.seen)])
         parameters = list(range(network.parametric_dimension))
         places = [rows._places[parameter] for parameter in parameters]
-        for number in range(search.space.seen):
+        for number in range(search.seen):
             exact, integers = rows.entries(number, parameters), rows._scaled(number, places)
             found = [entry * rows._scales[place[0]] for entry, place in zip(integers, places, strict=True)]
             pairs = list(zip(found, exact, strict=True))

@@ -51,7 +51,7 @@ def batch_certificate(result: BatchResult, *, budget: Budget | None = None, prog
     search, skip = result.search, 0
     if search.rank < result.lower:  # an unlucky prime
         search, skip = _full_rank_search(result, skip)
-    lower = {"rule": "minor", **_minor(search, search.space.pivot_rows[: result.lower])}
+    lower = {"rule": "minor", **_minor(search, search.pivot_numbers[: result.lower])}
     if result.status != "proved":
         return Certificate(network, claim, {"lower": lower})
     if result.rank == len(points) * network.output_dimension:
@@ -72,7 +72,7 @@ def batch_certificate(result: BatchResult, *, budget: Budget | None = None, prog
             while not annihilates(network, vectors, result.labels, points, budget=budget, progress=progress):
                 search, skip = _full_rank_search(result, skip)  # modulo the prime the supports were too small
                 vectors, columns = kernel(search, budget=budget, progress=progress), search.free_columns()
-            lower = {"rule": "minor", **_minor(search, search.space.pivot_rows)}
+            lower = {"rule": "minor", **_minor(search, search.pivot_numbers)}
         upper = {"rule": "kernel", **_kernel(search, vectors, columns)}
     return Certificate(network, claim, {"lower": lower, "upper": upper})
 
@@ -109,7 +109,8 @@ def dimension_certificate(
         return Certificate(network, claim, evidence)
     tree, find = _tree(result, budget, progress)
     evidence["lower"] = _lower(network, search, _points_of_pivots(network, search, find))
-    known_kernel = _kernel(search, result.hidden_kernel, search.free_columns())
+    hidden = result.solve(budget=budget, progress=progress)
+    known_kernel = _kernel(search, list(hidden.values()), list(hidden))
     evidence["upper"] = {"rule": "kernel", **known_kernel, "tree": tree}
     return Certificate(network, claim, evidence)
 
@@ -222,7 +223,7 @@ def _lower(network: Network, search: RankSearch, points: Sequence[tuple[Point, L
             at_points = None
         skip += 1
     outputs = network.output_dimension
-    rows = at_points.space.pivot_rows
+    rows = at_points.pivot_numbers
     kept = sorted({row // outputs for row in rows})
     place = {point: number for number, point in enumerate(kept)}
     renumbered = [place[row // outputs] * outputs + row % outputs for row in rows]

@@ -59,7 +59,12 @@ def command(
 
     with reporting(quiet=answer.quiet) as progress:
         result = functional_dimension(
-            network, algorithm=algorithm, budget=budget, progress=progress, processes=processes
+            network,
+            algorithm=algorithm,
+            budget=budget,
+            progress=progress,
+            processes=processes,
+            kernel=kernel or certificate is not None,
         )
         document = {**result.to_dict(), "rounded_to": source.rounded_to}
         if kernel:

@@ -266,6 +266,13 @@ class RowSpace:
         self.pivot_columns += self.free_columns[new].tolist()
         self.free_columns = self.free_columns[kept]
 
+    def random_kernel(self, count: int, random: np.random.Generator) -> FloatArray:
+        """So many random vectors of the kernel, ``count x columns``."""
+        result = np.empty((count, self.columns))
+        result[:, self.free_columns] = free = random_numbers(random, count, len(self.free_columns))
+        result[:, self.pivot_columns] = -multiply(free, self.tail.T, self.prime)
+        return result
+
     def kernel(self) -> FloatArray:
         """Basis of ``{k : row . k = 0 for all rows}`` modulo the prime, one vector a row, identity on the free columns
         (in increasing order); residues as :func:`reduce` gives them.

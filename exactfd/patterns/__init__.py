@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from exactfd.budget import Budget
 from exactfd.jacobians import FloatArray, ModularNetwork, SignArray
 from exactfd.network import Network
 from exactfd.patterns import deep, shallow
+
+
+class PatternBound(Protocol):
+    """An upper bound on the rank of rows at smooth points."""
+
+    def __call__(
+        self, reduced: ModularNetwork, labels: SignArray, kernel: FloatArray, budget: Budget, *, points: int = 1
+    ) -> int:
+        """By a network modulo a prime, labels (``m x N``) of so many points each, and vectors (``q x D``).
+
+        Raises ``BudgetExceeded``.
+        """
 
 
 class PatternWay(NamedTuple):
@@ -22,13 +34,13 @@ class PatternWay(NamedTuple):
     effort
         What that takes, about, in multiplications of the ways that solve for vectors.
     value
-        The bound, by a network modulo a prime, the labels, and the vectors (``q x D``). Raises ``BudgetExceeded``.
+        The bound.
     """
 
     vectors_wanted: Callable[[Network, SignArray], int]
     bytes_wanted: Callable[[Network, SignArray, int], int]
     effort: float
-    value: Callable[[ModularNetwork, SignArray, FloatArray, Budget], int]
+    value: PatternBound
 
 
 def pattern_way(network: Network) -> PatternWay | None:

@@ -98,9 +98,11 @@ def effort(network: Network) -> float:
     return 500.0 * first * second * third
 
 
-def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray, budget: Budget) -> int:
+def pattern_bound(
+    reduced: ModularNetwork, labels: SignArray, kernel: FloatArray, budget: Budget, *, points: int = 1
+) -> int:
     """An upper bound on the rank over Q of the Jacobian at smooth points with these labels (``m x N``), of a network to
-    which it :func:`applies`.
+    which it :func:`applies`; each label is that of so many ``points``.
 
     ``kernel`` are random vectors (residues, ``q x D``) of its kernel modulo the prime of the network: the bound holds
     for any vectors, and is good for these. Raises ``BudgetExceeded``.
@@ -111,7 +113,7 @@ def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray
         return 0
     terms = Terms(reduced, cells, kernel)
     good, size = terms.spanned(cells), reduced.network.input_dimension + 1
-    alone = int(np.minimum(cells.counts, size)[~good].sum())
+    alone = int(np.minimum(points * cells.counts, size)[~good].sum())
     cells = cells.take(good)
     return alone + _Count(terms, cells, Groups(terms, cells, budget), budget).total()
 

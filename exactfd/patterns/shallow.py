@@ -82,9 +82,11 @@ def bytes_wanted(network: Network, labels: SignArray, vectors: int) -> int:
     )
 
 
-def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray, budget: Budget) -> int:
+def pattern_bound(
+    reduced: ModularNetwork, labels: SignArray, kernel: FloatArray, budget: Budget, *, points: int = 1
+) -> int:
     """An upper bound on the rank over Q of the Jacobian at smooth points with these labels (``m x N``), of a network to
-    which it :func:`applies`.
+    which it :func:`applies`; each label is that of so many ``points``.
 
     ``kernel`` are random vectors (residues, ``q x D``, ``q > 2``) of its kernel modulo the prime of the network: the
     bound holds for any vectors, and is good for these. Raises ``BudgetExceeded``.
@@ -99,7 +101,7 @@ def pattern_bound(reduced: ModularNetwork, labels: SignArray, kernel: FloatArray
     cells, cell = bits.distinct(np.concatenate([blocks.active, live], axis=1))
     sets, patterns = np.split(cells, [blocks.active.shape[1]], axis=1)
     good = blocks.spanned(sets, patterns)
-    alone = int(np.minimum(np.bincount(cell), size)[~good].sum())
+    alone = int(np.minimum(points * np.bincount(cell), size)[~good].sum())
     first, last = blocks.ranks(sets[good], patterns[good])
     return alone + blocks.dimension() + (size - 1) * first + last
 

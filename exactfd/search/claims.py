@@ -261,7 +261,7 @@ class HiddenSymmetry(MissesUpperBound):
     def wanted(self, result: DimensionResult, budget: Budget) -> bool:
         """A hidden direction, and all hidden neurons bend."""
         network = result.network
-        if not super().wanted(result, budget) or not result.hidden_kernel or not _all_linked(network):
+        if not super().wanted(result, budget) or not result.search.free_columns() or not _all_linked(network):
             return False
         labels = top_cells(network, budget=budget).labels[:, : network.hidden_neurons]
         return bool(((labels == 1).any(axis=0) & (labels == -1).any(axis=0)).all())

@@ -100,7 +100,8 @@ class Explanation:
     mechanisms
         In order of attribution.
     unexplained
-        Kernel directions that complete those of the mechanisms; None where the functional dimension is not proved.
+        Kernel directions that complete those of the mechanisms; None where the functional dimension is not proved, or
+        the ``limit`` came before a kernel that nobody had asked for yet.
     limit
         The message of the budget that ran out, or None.
     """
@@ -130,7 +131,7 @@ class Explanation:
         """Whether every direction is annihilated by every smooth cell, and the numbers add up; proved again."""
         directions = [v for mechanism in self.mechanisms for v in mechanism.directions] + (self.unexplained or [])
         deficit = self.deficit
-        if deficit is not None and len(directions) != deficit:
+        if self.unexplained is not None and len(directions) != deficit:
             return False
         cells = self.result.cells
         if cells is None or not directions:
@@ -204,7 +205,7 @@ def explain(
     result = (
         network
         if isinstance(network, DimensionResult)
-        else functional_dimension(network, budget=budget, progress=progress)
+        else functional_dimension(network, budget=budget, progress=progress, kernel=True)
     )
     network = result.network
     if result.cells is None or not result.complete or result.lower == network.upper_bound:
@@ -220,6 +221,7 @@ def explain(
                 return _Attribution(result, search, smooth, budget, progress).run(keep_going=last)
             search = RankSearch.start(network, skip=attempt + 1)
             search.add_cells(smooth, budget=budget, progress=progress)
+        result.solve(budget=budget, progress=progress)
         return _unattributed(result, None)
     except BudgetExceeded as error:
         return _unattributed(result, str(error))
@@ -227,7 +229,7 @@ def explain(
 
 def _unattributed(result: DimensionResult, limit: str | None) -> Explanation:
     """The kernel as it was proved, with no reason given."""
-    if result.value is None:
+    if result.value is None or result.solved is None:
         return Explanation(result, [], None, limit=limit)
     deficit, kernel = result.network.upper_bound - result.value, result.hidden_kernel
     for span in _spans(result.network, result.search.gauge):
@@ -362,7 +364,7 @@ class _Attribution:
             if self._span.dimension < self._whole:
                 result += self._new(self._directions.within(j for layer in layers for j in places.layer(layer)))
         if self._span.dimension < self._whole:
-            result += self._new(self.result.hidden_kernel)
+            result += self._new(list(self.result.solve(budget=self._budget, progress=self._progress).values()))
         return result
 
 

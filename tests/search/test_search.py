@@ -167,7 +167,7 @@ def test_an_undecided_candidate_is_no_find(monkeypatch):
     def bounds(network, **options):
         result = exactfd.functional_dimension(network)
         return claims.DimensionResult(
-            network, 0, network.upper_bound, "", None, False, None, [], result.search, limit="out of time"
+            network, 0, network.upper_bound, "", None, False, None, {}, result.search, limit="out of time"
         )
 
     monkeypatch.setattr(claims, "functional_dimension", bounds)
