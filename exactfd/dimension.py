@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -77,7 +76,7 @@ class DimensionResult:
     top_cells: int | None
     complete: bool
     engine: Engine | None
-    solved: Mapping[int, Vector] | None = field(repr=False)
+    solved: Mapping[int, Vector] | None = field(repr=False, compare=False)
     search: RankSearch = field(repr=False, compare=False)
     limit: str | None = None
     cells: TopLabels | None = field(default=None, repr=False, compare=False)
@@ -203,7 +202,7 @@ def functional_dimension(
                 return _result(search, goal, "all cells; the upper bound is D'", cells)
             if not kernel and _bounded_by_patterns(search, smooth, budget):
                 method = "all cells; the upper bound is what activation patterns leave"
-                return _result(search, search.rank, method, cells, None)
+                return _result(search, search.rank, method, cells, by_patterns=True)
             if _prove_kernel(search, smooth, proved, budget, progress):
                 method = "all cells; the upper bound is a verified kernel"
                 method = method if len(smooth) else "all cells; none is parametrically smooth"
@@ -285,8 +284,10 @@ def _result(
     upper: int,
     method: str,
     cells: TopLabels | None = None,
-    proved: Mapping[int, Vector] | None = MappingProxyType({}),
+    proved: Mapping[int, Vector] | None = None,
     limit: str | None = None,
+    *,
+    by_patterns: bool = False,
 ) -> DimensionResult:
     return DimensionResult(
         network=search.network,
@@ -296,7 +297,7 @@ def _result(
         top_cells=None if cells is None else len(cells),
         complete=cells is not None and cells.complete,
         engine=None if cells is None else cells.algorithm,
-        solved=proved,
+        solved=None if by_patterns else dict(proved or {}),
         search=search,
         limit=limit,
         cells=cells,
@@ -307,7 +308,7 @@ def _interrupted(
     search: RankSearch,
     error: BudgetExceeded,
     cells: TopLabels | None = None,
-    proved: Mapping[int, Vector] = MappingProxyType({}),
+    proved: Mapping[int, Vector] | None = None,
 ) -> DimensionResult:
     """What is proved when a budget runs out: cells found so far still count for the lower bound, and the kernel vectors
     that all cells annihilate for the upper one.

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -198,16 +197,18 @@ class Network:
         """The augmented matrices with each entry rounded to the nearest float; infinite when out of range. Not exact
         unless :attr:`stored_in_floats`.
         """
-        return _frozen(rationals.to_numpy(a) for a in self._augmented)
+        return self._floats[0]
 
     @cached_property
     def stored_in_floats(self) -> bool:
         """Whether every parameter is a float64."""
-        for a, floats in zip(self._augmented, self.nearest_layers, strict=True):
-            for entry, value in zip(a.entries(), floats.ravel().tolist(), strict=True):
-                if not isfinite(value) or fmpq(*value.as_integer_ratio()) != entry:
-                    return False
-        return True
+        return self._floats[1]
+
+    @cached_property
+    def _floats(self) -> tuple[tuple[FloatArray, ...], bool]:
+        """Both of these: they take one way through all entries."""
+        found = [rationals.to_floats(a) for a in self._augmented]
+        return _frozen(table for table, _ in found), all(same for _, same in found)
 
     @cached_property
     def supports(self) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], ...]:

@@ -262,8 +262,21 @@ def to_fractions(matrix: fmpq_mat) -> list[list[Fraction]]:
 
 def to_numpy(matrix: fmpq_mat) -> np.ndarray[Any, np.dtype[np.float64]]:
     """A FLINT matrix as float64, each entry correctly rounded (infinite when out of range). Not exact."""
-    table = [[nearest_float(entry) for entry in row] for row in matrix.tolist()]
-    return np.array(table, dtype=np.float64).reshape(matrix.nrows(), matrix.ncols())
+    return to_floats(matrix)[0]
+
+
+def to_floats(matrix: fmpq_mat) -> tuple[np.ndarray[Any, np.dtype[np.float64]], bool]:
+    """As :func:`to_numpy`; and whether every entry is the float exactly."""
+    values, same = [], True
+    for entry in matrix.entries():
+        top, bottom = int(entry.p), int(entry.q)
+        try:
+            value = top / bottom  # correctly rounded
+            same = same and value.as_integer_ratio() == (top, bottom)  # both are in lowest terms
+        except OverflowError:
+            value, same = math.inf if top > 0 else -math.inf, False
+        values.append(value)
+    return np.array(values, dtype=np.float64).reshape(matrix.nrows(), matrix.ncols()), same
 
 
 def to_sympy(matrix: fmpq_mat) -> sympy.Matrix:
