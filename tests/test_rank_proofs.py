@@ -133,16 +133,19 @@ def test_a_vector_that_misses_one_row_is_no_kernel_vector():
                 assert not annihilates(network, [wrong], labels, points)
 
 
-# modulo many primes at once; by prefixes, modulo one after the other; by columns, likewise
-@pytest.mark.parametrize(("together", "cost"), [(0, 0.0), (1e9, 0.0), (1e9, 1e9)])
+# modulo many primes at once; by prefixes, modulo one after the other, block by block or layer by layer; by columns
+@pytest.mark.parametrize(
+    ("together", "cost", "block"), [(0, 0.0, 0.0), (1e9, 0.0, 0.0), (1e9, 0.0, 1e9), (1e9, 1e9, 0.0)]
+)
 @pytest.mark.parametrize("output_activation", ["identity", "relu"])
 @pytest.mark.parametrize("architecture", [(2, 5, 4, 3, 2), (1, 4, 3), (3, 5), (2, 4, 4, 1)])
-def test_all_ways_to_multiply_with_cells(architecture, output_activation, together, cost, monkeypatch):
+def test_all_ways_to_multiply_with_cells(architecture, output_activation, together, cost, block, monkeypatch):
     """Products modulo many primes, from shared factors and from the table of columns: right vectors pass, wrong entries
     are seen.
     """
     monkeypatch.setattr("exactfd.annihilation._TOGETHER", together)
     monkeypatch.setattr("exactfd.annihilation._APART", cost)
+    monkeypatch.setattr("exactfd.annihilation._BLOCK", block)
     layers = random_network(5, architecture).to_fractions()
     network = exactfd.Network(layers, output_activation=output_activation)
     result = exactfd.functional_dimension(network)

@@ -24,6 +24,7 @@ _BLOCK = 256  # rows eliminated together
 _BASE = 32  # rows eliminated one after the other
 _WINDOW = 32  # columns of these looked at together
 _LONG = 4096  # entries from which on a compiled loop is worth the call
+_SINGLE = 64  # small products from which on one is faster
 _SHORT = 6000  # entries up to which it needs no matrix product
 _LOOPS = "exactfd.linalg.modular_loops"
 _PIECES = 1 << 20  # entries of a table of pieces that is held as floats at once
@@ -68,8 +69,13 @@ def random_numbers(random: np.random.Generator, *shape: int) -> FloatArray:
 
 def multiply(left: FloatArray, right: FloatArray, prime: int) -> FloatArray:
     """``left @ right`` modulo ``prime``, stacked as in NumPy; residues as :func:`reduce` gives them. Exact."""
-    if left.ndim == 2 and right.ndim == 3 and right.shape[2] == 1:  # one product instead of many small ones
-        return multiply(right[:, :, 0], left.T, prime)[:, :, None]
+    if left.ndim == 2 and right.ndim == 3:  # one product instead of many small ones
+        count, inner, columns = right.shape
+        if columns == 1:
+            return multiply(right[:, :, 0], left.T, prime)[:, :, None]
+        if count > _SINGLE:
+            flat = multiply(right.transpose(0, 2, 1).reshape(-1, inner), left.T, prime)
+            return np.ascontiguousarray(flat.reshape(count, columns, len(left)).transpose(0, 2, 1))
     if left.ndim == 3 and right.ndim == 2 and left.shape[1] == 1:
         return multiply(left[:, 0], right, prime)[:, None]
     inner = left.shape[-1]
