@@ -206,7 +206,7 @@ def functional_dimension(
             if _prove_kernel(search, smooth, proved, budget, progress):
                 method = "all cells; the upper bound is a verified kernel"
                 method = method if len(smooth) else "all cells; none is parametrically smooth"
-                return _result(search, search.rank, method, cells, proved)
+                return _result(search, search.rank, method, cells, _ordered(search, proved))
         except BudgetExceeded as error:
             return _interrupted(max(best, search, key=_rank), error, cells, proved)
         best = max(best, search, key=_rank)
@@ -249,7 +249,7 @@ def _solved_kernel(search: RankSearch, smooth: SignArray, budget: Budget, progre
     for attempt in itertools.count(1):  # ends: each prime in vain divides a minor
         proved: dict[int, Vector] = {}
         if search.rank == rank and _prove_kernel(search, smooth, proved, budget, progress):
-            return proved
+            return _ordered(search, proved)
         search = RankSearch.start(search.network, skip=attempt)
         _add_all(search, smooth, None, budget, progress)
     raise InternalError("unreachable")
@@ -273,6 +273,11 @@ def _prove_kernel(
             raise
         proved.update((free[number], part[number]) for number in numbers)
     return True
+
+
+def _ordered(search: RankSearch, proved: Mapping[int, Vector]) -> dict[int, Vector]:
+    """In the order of the free columns."""
+    return {column: proved[column] for column in search.free_columns() if column in proved}
 
 
 def _rank(search: RankSearch) -> int:
