@@ -194,7 +194,7 @@ def functional_dimension(
         return _interrupted(search, error)
     smooth = _smooth(network, cells)
     best = search
-    for attempt in itertools.count(1):  # ends: each prime in vain divides a minor
+    for attempt in itertools.count(1):  # ends: each prime in vain divides a minor, or chance erred
         proved: dict[int, Vector] = {}
         try:
             _add_all(search, smooth, goal, budget, progress)
@@ -246,7 +246,7 @@ def _bounded_by_patterns(search: RankSearch, smooth: SignArray, budget: Budget) 
 def _solved_kernel(search: RankSearch, smooth: SignArray, budget: Budget, progress: Progress) -> Mapping[int, Vector]:
     """The kernel of all cells modulo the scaling directions, where the rank of the search is that over Q."""
     rank = search.rank
-    for attempt in itertools.count(1):  # ends: each prime in vain divides a minor
+    for attempt in itertools.count(1):  # ends: each prime in vain divides a minor, or chance erred
         proved: dict[int, Vector] = {}
         if search.rank == rank and _prove_kernel(search, smooth, proved, budget, progress):
             return _ordered(search, proved)

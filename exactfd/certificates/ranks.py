@@ -223,7 +223,7 @@ def _lower(network: Network, search: RankSearch, points: Sequence[tuple[Point, L
             at_points = None
         skip += 1
     outputs = network.output_dimension
-    rows = at_points.pivot_numbers
+    rows = at_points.pivot_numbers[: search.rank]  # they may see more of a cell than a spent budget did
     kept = sorted({row // outputs for row in rows})
     place = {point: number for number, point in enumerate(kept)}
     renumbered = [place[row // outputs] * outputs + row % outputs for row in rows]

@@ -107,7 +107,7 @@ def pattern_bound(
     ``kernel`` are random vectors (residues, ``q x D``) of its kernel modulo the prime of the network: the bound holds
     for any vectors, and is good for these. Raises ``BudgetExceeded``.
     """
-    budget.check(bytes_needed=bytes_wanted(reduced.network, labels, len(kernel)))
+    budget.check()
     cells = Cells.of(reduced.network, labels)
     if not len(cells.counts):
         return 0

@@ -94,7 +94,7 @@ def pattern_bound(
     (active,), live = rows_of(reduced.network, labels, by_neurons=reduced.network.depth == 3)
     if not len(live):
         return 0
-    budget.check(bytes_needed=bytes_wanted(reduced.network, labels, len(kernel)))
+    budget.check()
     neurons, size = np.flatnonzero(live.any(axis=0)), reduced.network.input_dimension + 1
     live = live[:, neurons]
     blocks = _Blocks(reduced, active, np.asarray(live.any(axis=1)), neurons, kernel, budget)

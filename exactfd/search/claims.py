@@ -264,7 +264,8 @@ class HiddenSymmetry(MissesUpperBound):
         if not super().wanted(result, budget) or not result.search.free_columns() or not _all_linked(network):
             return False
         labels = top_cells(network, budget=budget).labels[:, : network.hidden_neurons]
-        return bool(((labels == 1).any(axis=0) & (labels == -1).any(axis=0)).all())
+        bends = bool(((labels == 1).any(axis=0) & (labels == -1).any(axis=0)).all())
+        return bends and bool(result.solve(budget=budget))
 
     def facts(self, result: DimensionResult) -> dict[str, Any]:
         """Also a direction."""
