@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from flint import fmpz
@@ -127,6 +127,14 @@ class _OnCells:
         return True, product
 
 
+class _Shared(NamedTuple):
+    """What groups of vectors share modulo a prime: by layer, ``R`` of all prefixes and ``L`` of consecutive cells."""
+
+    inputs: Sequence[FloatArray]
+    slopes: Sequence[FloatArray]
+    part: slice
+
+
 class _ByPrefix:
     """Products with the coefficient rows of many cells, from factors that many of them share.
 
@@ -173,7 +181,7 @@ class _ByPrefix:
                 if budget is not None:
                     budget.check()
                 cancel = self._cancel_together if self._has_many_blocks(places) else self._cancel
-                if not cancel(reduced, inputs, slopes, part, places, matrix):
+                if not cancel(reduced, _Shared(inputs, slopes, part), places, matrix):
                     return False
         return True
 
@@ -193,16 +201,9 @@ class _ByPrefix:
         together = sum(len(columns[level]) * (3.0 + 0.05 * len(some)) for level, some in neurons.items())
         return together < _BLOCK * sum(map(len, neurons.values()))
 
-    def _cancel_together(
-        self,
-        reduced: ModularNetwork,
-        inputs: Sequence[FloatArray],
-        slopes: Sequence[FloatArray],
-        part: slice,
-        places: Indices,
-        matrix: FloatArray,
-    ) -> bool:
+    def _cancel_together(self, reduced: ModularNetwork, shared: _Shared, places: Indices, matrix: FloatArray) -> bool:
         """As :meth:`_cancel`, all blocks of a layer in one product: what every neuron moves, times its slope, first."""
+        inputs, slopes, part = shared
         tables: dict[int, tuple[list[int], list[int], FloatArray]] = {}
         entries = np.array([self._places[place] for place in places.tolist()])  # layer, neuron, column
         for level in np.unique(entries[:, 0]).tolist():
@@ -226,16 +227,9 @@ class _ByPrefix:
                 return False
         return True
 
-    def _cancel(
-        self,
-        reduced: ModularNetwork,
-        inputs: Sequence[FloatArray],
-        slopes: Sequence[FloatArray],
-        part: slice,
-        places: Indices,
-        matrix: FloatArray,
-    ) -> bool:
+    def _cancel(self, reduced: ModularNetwork, shared: _Shared, places: Indices, matrix: FloatArray) -> bool:
         """Whether the sum over the blocks of one group vanishes on some consecutive cells."""
+        inputs, slopes, part = shared
         terms, left = [], np.zeros(part.stop - part.start, dtype=bool)
         for (level, neuron), rows in self._blocks(places).items():
             prefix = self._prefix[level][part]

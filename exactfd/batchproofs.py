@@ -152,10 +152,10 @@ class BatchRows:
         """Random vectors of the kernel modulo the prime of all rows in use but those of some points that are ``alone``,
         ``count x D``.
         """
-        result = np.zeros((count, self.network.parametric_dimension))
         if self._by_rows is not None:
-            result[:, self._columns] = self._by_rows.space.random_kernel(count, np.random.default_rng(0))
-        elif self._table is not None:
+            return self._by_rows.kernel_vectors(count)
+        result = np.zeros((count, self.network.parametric_dimension))
+        if self._table is not None:
             result[:, self._columns] = self._table.kernel_vectors(count, but.repeat(self.network.output_dimension))
         return result
 

@@ -237,8 +237,7 @@ def _bounded_by_patterns(search: RankSearch, smooth: SignArray, budget: Budget) 
     count = way.vectors_wanted(network, smooth)
     if not has_room_for(way.bytes_wanted(network, smooth, count)):
         return False
-    vectors = np.zeros((count, network.parametric_dimension))
-    vectors[:, search.columns] = search.space.random_kernel(count, np.random.default_rng(0))
+    vectors = search.kernel_vectors(count)
     bound = way.value(search.reduced, smooth, vectors, budget, points=network.input_dimension + 1)
     return bound == search.rank
 

@@ -219,6 +219,12 @@ class RankSearch:
         """These rows."""
         return [self.row(number) for number in self.pivot_numbers]
 
+    def kernel_vectors(self, count: int) -> FloatArray:
+        """So many random vectors of the kernel modulo the prime, zero on the gauge: ``count x D``."""
+        result = np.zeros((count, self.network.parametric_dimension))
+        result[:, self.columns] = self.space.random_kernel(count, np.random.default_rng(0))
+        return result
+
     def residues(self, rows: Sequence[Row]) -> Any:
         """Some rows modulo the prime, on the columns that are not fixed; float32, which holds the residues exactly."""
         outputs, size = self.network.output_dimension, self.network.input_dimension + 1

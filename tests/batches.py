@@ -9,6 +9,7 @@ import numpy as np
 import exactfd
 from exactfd.batchproofs import BatchRows
 from exactfd.budget import Budget, silent
+from exactfd.errors import BudgetExceeded
 from exactfd.geometry.location import ternary_tuples
 from exactfd.jacobians import ModularNetwork, jacobian
 from exactfd.linalg import exact, modular
@@ -98,3 +99,16 @@ def bounds_by_any_vectors(way, rng, reduced, labels, table):
         for some in (basis, basis[: len(basis) // 2]):
             vectors = modular.random_combinations(some, count, rng, prime) if len(some) else np.zeros((count, size))
             yield way.pattern_bound(reduced, labels, vectors, Budget())
+
+
+class Ticking(Budget):
+    """Runs out at its n-th look."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def check(self, *, cells: int = 0, bytes_needed: int = 0) -> None:
+        self.looks -= 1
+        if self.looks < 0:
+            raise BudgetExceeded("no more looks")

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from flint import fmpq_mat, fmpz_mat
 
 import exactfd
-from batches import degenerate_network, random_network
+from batches import Ticking, degenerate_network, random_network
 from exactfd import dimension
 from exactfd.budget import Budget
 from exactfd.cli.main import commands
@@ -163,26 +163,13 @@ def test_command_line(tmp_path):
     assert len(full["kernel"]) == network.parametric_dimension - full["functional_dimension"]
 
 
-class _Spent(Budget):
-    """Runs out at its n-th look."""
-
-    def __init__(self, looks):
-        super().__init__()
-        self.looks = looks
-
-    def check(self, **_):
-        self.looks -= 1
-        if self.looks < 0:
-            raise BudgetExceeded("no more looks")
-
-
 @pytest.mark.parametrize("sizes", [(2, 1), (2, 3, 1), (3, 2, 2)])
 def test_a_budget_spent_in_the_middle_of_a_cell_leaves_a_certificate_that_holds(sizes, monkeypatch):
     """Rows of one cell come in several parts; points of the cell then see more of it than was eliminated."""
     monkeypatch.setattr("exactfd.rankproof._ENTRIES", 1)
     network, seen = random_network(0, sizes), set()
     for looks in range(1, 9):
-        result = exactfd.functional_dimension(network, budget=_Spent(looks))
+        result = exactfd.functional_dimension(network, budget=Ticking(looks))
         assert result.certificate.check().valid
         seen.add(result.lower)
     assert len(seen) > 2

@@ -12,11 +12,11 @@ import pytest
 from flint import fmpq_mat, fmpz, fmpz_mat
 
 import exactfd
+from batches import Ticking
 from exactfd import rationals
 from exactfd.annihilation import annihilates
 from exactfd.batchproofs import BatchRows, RelationProof, spanning_points
 from exactfd.budget import Budget, peak_memory, silent
-from exactfd.errors import BudgetExceeded
 from exactfd.jacobians import ModularNetwork, smooth_labels
 from exactfd.kernels import kernel
 from exactfd.linalg import exact
@@ -205,19 +205,6 @@ def test_time_limit_of_a_rank_leaves_bounds():
     assert cut.to_dict()["rank"] is None
 
 
-class _Ticking(Budget):
-    """Runs out at its n-th look."""
-
-    def __init__(self, looks: int) -> None:
-        super().__init__()
-        self.looks = looks
-
-    def check(self, *, cells: int = 0, bytes_needed: int = 0) -> None:
-        self.looks -= 1
-        if self.looks < 0:
-            raise BudgetExceeded("no more looks")
-
-
 @pytest.mark.parametrize("of", ["batch", "cells"])
 def test_wherever_a_budget_runs_out_the_bounds_are_true(of):
     network = random_network(1, (2, 6, 6, 1))
@@ -232,7 +219,7 @@ def test_wherever_a_budget_runs_out_the_bounds_are_true(of):
     assert truth.status == "proved"
     seen, looks = set(), 0
     while True:
-        result = run(_Ticking(looks))
+        result = run(Ticking(looks))
         assert result.lower <= truth.lower <= result.upper
         seen.add((result.lower, result.status))
         if result.status == "proved":
@@ -249,7 +236,7 @@ def test_kernel_vectors_proved_before_a_budget_ran_out_lower_the_upper_bound(mon
     rows = fmpq_mat([row for labels in cells for row in exactfd.cell_jacobian(network, labels).tolist()])
     uppers, looks = set(), 0
     while True:
-        result = exactfd.functional_dimension(network, budget=_Ticking(looks))
+        result = exactfd.functional_dimension(network, budget=Ticking(looks))
         known = len(result.hidden_kernel)
         for vector in result.hidden_kernel:
             assert not any(entry != 0 for entry in (rows * fmpq_mat(len(vector), 1, vector)).entries())
