@@ -73,7 +73,7 @@ def multiply(left: FloatArray, right: FloatArray, prime: int) -> FloatArray:
         count, inner, columns = right.shape
         if columns == 1:
             return multiply(right[:, :, 0], left.T, prime)[:, :, None]
-        if count > _SINGLE:
+        if count > _SINGLE and inner:  # NumPy cannot tell the shape of what is empty
             flat = multiply(right.transpose(0, 2, 1).reshape(-1, inner), left.T, prime)
             return np.ascontiguousarray(flat.reshape(count, columns, len(left)).transpose(0, 2, 1))
     if left.ndim == 3 and right.ndim == 2 and left.shape[1] == 1:

@@ -72,3 +72,19 @@ def test_floats_just_below_a_power_of_two(sign):
         table = DyadicTable(np.array([[sign * float(m) * 2.0**-60 for m in mantissas]]))
         residues = [int(x) % prime for x in table.modulo(prime)[0]]
         assert residues == [sign * m * pow(2, -60, prime) % prime for m in mantissas]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 70])
+@pytest.mark.parametrize("left_rows", [0, 1, 4])
+@pytest.mark.parametrize("inner", [0, 1, 5])
+@pytest.mark.parametrize("columns", [0, 1, 6])
+def test_products_of_stacks_of_any_shape(count, left_rows, inner, columns):
+    """Also of matrices without rows or columns, as spaces without equations have."""
+    random = np.random.default_rng(count)
+    one = modular.random_numbers(random, left_rows, inner)
+    many = modular.random_numbers(random, count, inner, columns)
+    wanted = np.array([(one.astype(object) @ table.astype(object)) % PRIME for table in many], dtype=float)
+    found = modular.multiply(one, many, PRIME)
+    assert found.shape == (count, left_rows, columns)
+    assert np.array_equal(found % PRIME, wanted.reshape(found.shape))
+    assert modular.multiply(many.transpose(0, 2, 1), one.T, PRIME).shape == (count, columns, left_rows)

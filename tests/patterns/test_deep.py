@@ -23,7 +23,7 @@ from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
 from exactfd.jacobians import ModularNetwork
 from exactfd.linalg import modular
-from exactfd.patterns import deep, groups
+from exactfd.patterns import deep, groups, products
 from exactfd.patterns.deep import applies, pattern_bound, vectors_wanted
 from exactfd.patterns.products import Group, Space
 from exactfd.points import checked_points
@@ -192,3 +192,24 @@ def test_a_budget_ends_it():
         bound_of(deep, rows, Budget(time_limit=1e-9))
     with pytest.raises(BudgetExceeded, match="memory"):
         bound_of(deep, rows, Budget(memory_limit=1))
+
+
+def test_a_group_of_all_activity_and_all_patterns(both_ways, monkeypatch):
+    """Where all of the first layer is always active, and there are many cells."""
+    rng, whole, make = np.random.default_rng(0), [], products.Quotient.by.__func__
+
+    def by(cls, some, shape, prime):
+        whole.extend(not group.left.equations.size and not group.right.equations.size for group in some)
+        return make(cls, some, shape, prime)
+
+    monkeypatch.setattr(products.Quotient, "by", classmethod(by))
+    first = rng.integers(-9, 10, (2, 2)), rng.integers(400, 600, 2)
+    second = rng.integers(-9, 10, (24, 2))
+    layers = [first, (second, rng.integers(-60, 60, 24) - second @ first[1])]
+    layers += [(rng.integers(-9, 10, (4, 24)), rng.integers(-90, 90, 4)), (rng.integers(1, 9, (1, 4)), [1])]
+    network = exactfd.Network(layers)
+    points = smooth(network, rng.integers(-64, 65, (600, 2)) / 8 + 1 / 32)
+    rows = eliminated(ModularNetwork.reduce(network, PRIME), points)
+    assert len(np.unique(rows.labels, axis=0)) > 100
+    assert bound_of(deep, rows) >= true_rank(network, points)
+    assert any(whole)
