@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from exactfd.budget import Budget
 from exactfd.jacobians import FloatArray, ModularNetwork, SignArray
 from exactfd.network import Network
-from exactfd.patterns import deep, shallow
+from exactfd.patterns import deep, several, shallow
 
 
 class PatternBound(Protocol):
@@ -47,6 +47,7 @@ def pattern_way(network: Network) -> PatternWay | None:
     """The way to bound ranks for a network, if there is one."""
     if shallow.applies(network):
         return PatternWay(shallow.vectors_wanted, shallow.bytes_wanted, 0.0, shallow.pattern_bound)
-    if deep.applies(network):
-        return PatternWay(deep.vectors_wanted, deep.bytes_wanted, deep.effort(network), deep.pattern_bound)
+    for way in (deep, several):
+        if way.applies(network):
+            return PatternWay(way.vectors_wanted, way.bytes_wanted, way.effort(network), way.pattern_bound)
     return None

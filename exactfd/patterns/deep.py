@@ -52,24 +52,16 @@ the bound nearly always, where layers are not wide.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from exactfd.budget import Budget
 from exactfd.geometry import bits
 from exactfd.jacobians import FloatArray, ModularNetwork, SignArray
-from exactfd.linalg import modular
-from exactfd.linalg.small import is_exact, small, vanishing
 from exactfd.network import Network
+from exactfd.patterns.counts import Count
 from exactfd.patterns.groups import Groups
-from exactfd.patterns.products import Quotient
 from exactfd.patterns.rows import rows_of
-from exactfd.patterns.terms import SPARE, Cells, Factors, Terms, extended_by_one, flat
-
-BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+from exactfd.patterns.terms import SPARE, Cells, Terms
 
 
 def applies(network: Network) -> bool:
@@ -115,164 +107,4 @@ def pattern_bound(
     good, size = terms.spanned(cells), reduced.network.input_dimension + 1
     alone = int(np.minimum(points * cells.counts, size)[~good].sum())
     cells = cells.take(good)
-    return alone + _Count(terms, cells, Groups(terms, cells, budget), budget).total()
-
-
-@dataclass(frozen=True, eq=False)
-class _Matrices:
-    """Matrices ``v`` for one block, with all ``T_b(v, X)`` in the span of the rows, most likely.
-
-    Attributes
-    ----------
-    block
-        Its number.
-    tensors
-        Integers, ``d x n_2 x n``.
-    ends
-        For block 0 and the last unit vector ``X`` the vectors of the parts of ``T_0`` (``d x (n + 1)``), else empty.
-    """
-
-    block: int
-    tensors: FloatArray
-    ends: FloatArray
-
-
-class _Count:
-    """The dimensions that the bound counts, for groups that are given."""
-
-    def __init__(self, terms: Terms, cells: Cells, groups: Groups, budget: Budget) -> None:
-        self._terms, self._cells, self._groups, self._check = terms, cells, groups, budget.check
-        self._prime, self._base = terms.prime, len(cells.members) - 1
-        self._size: int = terms.below.shape[1]
-        shown = np.concatenate([cells.second, cells.patterns], axis=1)[cells.second.any(axis=1)]
-        self._pairs = bits.distinct(shown)[0].astype(np.float64)
-        self._matrices = [self._of_block(block) for block in range(self._base)]
-        self._first = self._of_base(terms.first, last=False) if len(cells.members[self._base]) else None
-        self._last = self._of_base(terms.last, last=True)
-
-    def total(self) -> int:
-        """All of them."""
-        size, touched = self._size, self._groups.touched().tolist()
-        total = len(self._last.tensors)
-        for quotient in self._groups.quotients:
-            total += sum(map(self._groups.cost, quotient.groups))
-        for block, found in enumerate([*self._matrices, self._first]):
-            number, most = 0 if found is None else len(found.tensors), size - int(block == self._base)
-            moved = self._moves(block) + min(most, len(self._cells.members[block])) * number
-            total += moved if touched[block] else min(moved, most * number)
-        return total + (size - 1) * self._rest(self._first, last=False) + self._rest(self._last, last=True)
-
-    def _moves(self, block: int) -> int:
-        """The dimension of the moves of a block."""
-        members, last = self._cells.members[block], np.eye(self._size)[-1:]
-        rows = self._terms.below[members]
-        rows = np.concatenate([rows, last]) if block == self._base else rows
-        free: int = self._size - modular.rank(rows, self._prime)
-        return len(members) * free
-
-    def _of_block(self, block: int) -> _Matrices:
-        self._check()
-        ends = np.zeros((len(self._pairs), 0))
-        return self._found(block, self._pairs, ends, self._terms.of_block(self._terms.factors, block))
-
-    def _of_base(self, factors: Factors, last: bool) -> _Matrices:
-        """For block 0, and unit vectors ``X``: the last one, where ``T_0`` comes in, also alone; or the others."""
-        pairs, width = self._pairs, self._cells.second.shape[1]
-        if not last:
-            return self._found(self._base, pairs, np.zeros((len(pairs), 0)), factors)
-        patterns = bits.distinct(self._cells.patterns)[0].astype(np.float64)
-        pairs = np.concatenate([pairs, np.concatenate([np.zeros((len(patterns), width)), patterns], axis=1)])
-        return self._found(self._base, pairs, extended_by_one(pairs[:, width:]), factors)
-
-    def _found(self, block: int, pairs: FloatArray, ends: FloatArray, factors: Factors) -> _Matrices:
-        """Combinations of pairs of activity and patterns, independent modulo the groups."""
-        prime, width = self._prime, self._cells.second.shape[1]
-        images = np.concatenate([self._images(block, pairs), ends], axis=1)
-        chosen = sorted({row.tobytes(): i for i, row in enumerate(images) if row.any()}.values())
-        pairs, images, ends = pairs[chosen], images[chosen], ends[chosen]
-        matrices = pairs[:, :width, None] * pairs[:, None, width:]
-        values = self._terms.of_matrices(factors, matrices)
-        if ends.shape[1]:
-            values = modular.reduce(values + modular.multiply(ends, self._terms.ends.T, prime), prime)
-        combinations, fine = small(modular.kernel(np.ascontiguousarray(values.T), prime)[0], prime)
-        combinations = combinations[fine]
-        combinations = combinations[modular.independent_rows(modular.reduce(combinations @ images, prime), prime)]
-        tensors = (combinations @ flat(matrices)).reshape(len(combinations), *matrices.shape[1:])
-        return _Matrices(block, tensors, combinations @ ends)
-
-    def _images(self, block: int, pairs: FloatArray) -> FloatArray:
-        """What the groups leave of pairs, for one block."""
-        second, patterns = np.split(pairs, [self._cells.second.shape[1]], axis=1)
-        parts = [np.zeros((len(pairs), 0))]
-        for neuron, quotient in enumerate(self._groups.quotients):
-            parts.append((patterns @ quotient.of_block(block).T) * second[:, neuron : neuron + 1])
-        return np.concatenate(parts, axis=1)
-
-    def _rest(self, base: _Matrices | None, *, last: bool) -> int:
-        """At least the rank of the tensors of the cells modulo groups and matrices, for the last unit vector ``X`` or
-        for the others.
-        """
-        cells, blocks, quotients = self._cells, self._base + 1, self._groups.quotients
-        if base is None:
-            quotients = [quotient.without(self._base) for quotient in quotients]
-        rows = np.concatenate([cells.active, cells.second, cells.patterns], axis=1)
-        covered = np.ones(len(rows), dtype=bool)
-        for neuron, quotient in enumerate(quotients):
-            covered &= quotient.covers(cells.active, cells.patterns) | ~cells.second[:, neuron]
-        parts = np.cumsum([blocks, cells.second.shape[1]])
-        rows[covered, : parts[1]] = False
-        rows = bits.distinct(rows if last else rows[~covered])[0].astype(np.float64)
-        active, second, patterns = np.split(rows, parts, axis=1)
-        known = self._matrices if base is None else [*self._matrices, base]
-        units = [np.eye(blocks)[[found.block] * len(found.tensors)] for found in known]
-        length = patterns.shape[1] + 1
-        ends = [found.ends if found.ends.shape[1] else np.zeros((len(found.tensors), length)) for found in known]
-        behind = extended_by_one(patterns) if last else np.zeros((len(rows), length))
-        tensors = _Tensors(
-            np.concatenate([*units, active]),
-            np.concatenate([*(found.tensors for found in known), second[:, :, None] * patterns[:, None]]),
-            np.concatenate([*ends, behind]),
-        )
-        number = sum(map(len, units))
-        relations, fine = small(tensors.relations(quotients, number, self._prime, self._check), self._prime)
-        return len(rows) - int(tensors.vanishing(quotients, relations[fine], self._check).sum())
-
-
-@dataclass(frozen=True, eq=False)
-class _Tensors:
-    """Integer tensors: products of activity (``t x blocks``) and matrices (``t x n_2 x n``); and vectors beside."""
-
-    active: FloatArray
-    matrices: FloatArray
-    behind: FloatArray
-
-    def of_neuron(self, neuron: int) -> FloatArray:
-        """``t x blocks x n``."""
-        return self.active[:, :, None] * self.matrices[:, neuron, None]
-
-    def relations(self, quotients: Sequence[Quotient], known: int, prime: int, check: Callable[[], None]) -> FloatArray:
-        """Relations among them modulo the prime, and modulo groups, most likely: independent on those behind the first
-        ``known`` ones.
-        """
-        count, random = len(self.active) + SPARE, np.random.default_rng(0)
-        values = modular.random_combinations(modular.reduce(self.behind.T, prime), count, random, prime)
-        for neuron, quotient in enumerate(quotients):
-            check()
-            tensors = self.of_neuron(neuron)
-            used = np.flatnonzero(tensors.any(axis=(1, 2)))
-            functionals = quotient.functionals(count, random, prime)
-            values[:, used] += modular.multiply(flat(functionals), modular.reduce(flat(tensors[used]).T, prime), prime)
-        space = modular.RowSpace(len(self.active), prime)
-        space.add(modular.reduce(values, prime))
-        return space.kernel()[space.free_columns >= known]
-
-    def vanishing(self, quotients: Sequence[Quotient], relations: FloatArray, check: Callable[[], None]) -> BoolArray:
-        """Which integer combinations certainly are zero modulo groups."""
-        fine = vanishing(relations, self.behind)
-        for neuron, quotient in enumerate(quotients):
-            check()
-            tensors = self.of_neuron(neuron)
-            rows = flat(tensors)
-            fine &= is_exact(relations, rows)
-            fine[fine] = quotient.vanishes((relations[fine] @ rows).reshape(int(fine.sum()), *tensors.shape[1:]))
-        return fine
+    return alone + Count(terms, cells, Groups(terms, cells, budget), budget).total()

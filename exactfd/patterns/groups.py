@@ -5,7 +5,7 @@ The terms and products are those of :mod:`exactfd.patterns.deep`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from exactfd.budget import Budget
 from exactfd.geometry import bits
 from exactfd.jacobians import FloatArray
 from exactfd.linalg import modular
-from exactfd.linalg.small import equations_of_many
+from exactfd.linalg.small import equations_of_many, small
 from exactfd.patterns.products import Extent, Group, Quotient, Space
 from exactfd.patterns.terms import Cells, Terms
 
@@ -47,24 +47,50 @@ class Groups:
         self._spaces: dict[bytes, Space | None] = {}
         self._extents: dict[Group, Extent] = {}
         self._check = budget.check
-        neurons = range(cells.second.shape[1])
-        self._places = [np.flatnonzero(cells.second[:, neuron]) for neuron in neurons]
+        self._places = [np.flatnonzero(column) for column in cells.second.T]
+        shape = len(self._counts), cells.patterns.shape[1]
+        groups = self._whole() if cells.outputs > 1 else self._chosen()
+        self.quotients = [Quotient.by(some, shape, terms.prime) for some in groups]
+
+    def _whole(self) -> Iterator[list[Group]]:
+        """With one pattern, by neuron the activities ``a`` with ``S_i(a, p, X)`` in the span of the rows, most likely;
+        of those that depend on weights sets of blocks that are seen.
+        """
+        prime, everything = self._terms.prime, Space(np.ones((1, 1)), np.zeros((0, 1)))
+        for neuron, place in enumerate(self._places):
+            self._check()
+            table, seen = self._terms.by_block(neuron), self._cells.active[place].astype(np.float64)
+            classes = self._classes(neuron)
+            inside = self._inside(table, classes)
+            others = self._others(neuron, classes, [everything if found else None for found in inside.tolist()])
+            zeros, fine = small(
+                modular.kernel(np.concatenate([table, modular.kernel(seen, prime)[0]]), prime)[0], prime
+            )
+            found = [classes[inside], others[self._inside(table, others)], zeros[fine]]
+            left = Space.spanned(np.concatenate(found), prime)
+            yield [] if left is None or not left.dimension else [Group(left, everything)]
+
+    def _inside(self, table: FloatArray, activities: FloatArray) -> BoolArray:
+        """Which vectors of activity a table (``q x blocks``) annihilates."""
+        return np.asarray(~modular.multiply(activities, table.T, self._terms.prime).any(axis=1))
+
+    def _chosen(self) -> Iterator[list[Group]]:
+        """By neuron those that are worth it."""
+        neurons = range(len(self._places))
         classes = [self._classes(neuron) for neuron in neurons]
         spaces = self._spaces_of(classes)
         self._check()
         others = [self._others(*args) for args in zip(neurons, classes, spaces, strict=True)]
         more = self._spaces_of(others)
-        self.quotients: list[Quotient] = []
         for neuron in neurons:
             known = list(zip(classes[neuron], spaces[neuron], strict=True))
             candidates = self._alike(classes[neuron], spaces[neuron])
             candidates += self._mixed(others[neuron], more[neuron], known)
-            shape = len(self._counts), cells.patterns.shape[1]
-            self.quotients.append(Quotient.by(self._joined(candidates), shape, terms.prime))
+            yield self._joined(candidates)
 
     def cost(self, group: Group) -> int:
         """At least how many dimensions a group has."""
-        return group.right.dimension + self._extent(group).dimension - 1
+        return self._cells.outputs * group.right.dimension + self._extent(group).dimension - 1
 
     def touched(self) -> BoolArray:
         """Which blocks have to be touched."""

@@ -1,17 +1,18 @@
 """Cells of a batch by activity and patterns, and what kernel vectors say about the terms of their rows.
 
-The terms are those of :mod:`exactfd.patterns.deep`.
+The terms are those of :mod:`exactfd.patterns.deep`; with several outputs those of :mod:`exactfd.patterns.several`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from exactfd.geometry import bits
-from exactfd.jacobians import FloatArray, ModularNetwork, SignArray
+from exactfd.jacobians import FloatArray, ModularNetwork, SignArray, masks_of
 from exactfd.linalg import modular
 from exactfd.network import Network
 from exactfd.patterns.rows import rows_of
@@ -44,6 +45,8 @@ class Cells:
         How many rows each cell has.
     neurons
         Their numbers.
+    outputs
+        For how many outputs each pattern stands: then there is one, about nothing but whether there is a row.
     """
 
     members: list[Indices]
@@ -52,6 +55,7 @@ class Cells:
     patterns: BoolArray
     counts: Indices
     neurons: Indices
+    outputs: int = 1
 
     @classmethod
     def of(cls, network: Network, labels: SignArray) -> Cells:
@@ -60,6 +64,17 @@ class Cells:
         neurons = np.flatnonzero(patterns.any(axis=0))
         patterns = patterns[:, neurons]
         second &= np.asarray(patterns.any(axis=1))[:, None]
+        return cls._of(first, second, patterns, neurons, 1)
+
+    @classmethod
+    def of_several_outputs(cls, network: Network, labels: SignArray) -> Cells:
+        """Of the points themselves, with a row for each output."""
+        first, second = (mask > 0 for mask in masks_of(labels, network.relu_widths))
+        whole = np.ones((len(labels), 1), dtype=bool)
+        return cls._of(first, second, whole, np.zeros(1, dtype=np.intp), network.output_dimension)
+
+    @classmethod
+    def _of(cls, first: BoolArray, second: BoolArray, patterns: BoolArray, neurons: Indices, outputs: int) -> Cells:
         counted: BoolArray = np.asarray(second.any(axis=1))
         columns, block = bits.distinct((first & counted[:, None]).T)
         somewhere: BoolArray = np.asarray(columns.any(axis=1))
@@ -70,12 +85,24 @@ class Cells:
         active = np.concatenate([columns[sometimes].T, np.ones((len(first), 1), dtype=bool)], axis=1)
         cells, cell = bits.distinct(np.concatenate([active, second, patterns], axis=1))
         active, second, patterns = np.split(cells, np.cumsum([active.shape[1], second.shape[1]]), axis=1)
-        return cls(members, active, second, patterns, np.bincount(cell), neurons)
+        return cls(members, active, second, patterns, np.bincount(cell), neurons, outputs)
 
-    def take(self, some: BoolArray) -> Cells:
+    def take(self, some: BoolArray | Indices) -> Cells:
         """Some of them, with the same blocks."""
         tables = self.active[some], self.second[some], self.patterns[some], self.counts[some]
-        return Cells(self.members, *tables, self.neurons)
+        return Cells(self.members, *tables, self.neurons, self.outputs)
+
+    def moved(self, places: Indices, neurons: Indices) -> Cells:
+        """Some of them, each with another activity of one neuron of the second layer."""
+        result = self.take(places)
+        result.second[np.arange(len(places)), neurons] ^= True
+        return result
+
+    def joined(self, other: Cells) -> Cells:
+        """These and others, of which some may be the same."""
+        active, second = np.concatenate([self.active, other.active]), np.concatenate([self.second, other.second])
+        patterns, counts = np.concatenate([self.patterns, other.patterns]), np.concatenate([self.counts, other.counts])
+        return Cells(self.members, active, second, patterns, counts, self.neurons, self.outputs)
 
 
 class Terms:
@@ -92,7 +119,8 @@ class Terms:
     Attributes
     ----------
     below, above
-        Modulo the prime, the augmented matrix of the first layer, and the ``c_i`` (``n_2 x n``).
+        Modulo the prime, the augmented matrix of the first layer; and for each vector the ``c_i`` (``q x n_2 x n``;
+        with several outputs the ``c_i.p`` with a random ``p``, ``q x n_2 x 1``).
     factors
         ``q x n_2 x blocks`` each.
     first, last
@@ -102,19 +130,12 @@ class Terms:
     """
 
     def __init__(self, reduced: ModularNetwork, cells: Cells, kernel: FloatArray) -> None:
-        self.prime, layers = reduced.prime, reduced.layers
-        self.below, self._middle, last = layers[:3]
+        self.prime, self._cells, layers = reduced.prime, cells, reduced.layers
+        self.below, self._middle = layers[:2]
         (first, size), second, count = self.below.shape, len(self._middle), len(kernel)
-        ends = np.cumsum([first * size, second * (first + 1), last.size])
-        rows, joints, moved, behind = np.split(kernel, ends, axis=1)
+        rows, joints, behind = np.split(kernel, np.cumsum([first * size, second * (first + 1)]), axis=1)
         self._rows, self._joints = rows.reshape(count, first, size), joints.reshape(count, second, first + 1)
-        moved, last, weights = moved.reshape(count, *last.shape)[:, cells.neurons], last[cells.neurons], layers[3][0]
-        # a move of a weight to the output is one of all weights into its neuron
-        moved = self._reduce(moved * weights[cells.neurons, None]) + self._reduce(last * behind[:, cells.neurons, None])
-        moved = self._reduce(moved).transpose(0, 2, 1)
-        self.above = self._reduce(last[:, :second] * weights[cells.neurons, None]).T
-        self._sent = moved[:, :second]
-        self.ends: FloatArray = np.concatenate([moved[:, second], behind[:, -1:]], axis=1)
+        self.above, self._sent, self.ends = (self._of_outputs if cells.outputs > 1 else self._of_one)(layers, behind)
         self._in_block: FloatArray = np.zeros((first + 1, len(cells.members)))
         for block, members in enumerate(cells.members):
             self._in_block[members, block] = 1.0
@@ -123,6 +144,33 @@ class Terms:
         unit = np.eye(size)[-1:].repeat(count, axis=0)
         self.factors, self._behind = self._at(at), self._reduce(self.ends * at[:, -1:])
         self.first, self.last = (self.of_block(self._at(x), len(cells.members) - 1) for x in (at * (1.0 - unit), unit))
+
+    def _of_one(self, layers: Sequence[FloatArray], behind: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The ``c_i``, and of each vector what neurons send on and the part of ``T_0``, as functions of ``p``."""
+        last, weights, neurons = layers[2], layers[3][0], self._cells.neurons
+        second, moved, behind = last.shape[1] - 1, *np.split(behind, [last.size], axis=1)
+        moved, last, weights = moved.reshape(-1, *last.shape)[:, neurons], last[neurons], weights[neurons, None]
+        # a move of a weight to the output is one of all weights into its neuron
+        moved = self._reduce(moved * weights) + self._reduce(last * behind[:, neurons, None])
+        moved = self._reduce(moved).transpose(0, 2, 1)
+        ends = np.concatenate([moved[:, second], behind[:, -1:]], axis=1)
+        above = self._reduce(last[:, :second] * weights).T
+        return np.broadcast_to(above, (len(moved), *above.shape)), moved[:, :second], ends
+
+    def _of_outputs(
+        self, layers: Sequence[FloatArray], behind: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The same for several outputs, with a random ``p`` for each vector."""
+        last = layers[2]
+        at = modular.random_numbers(np.random.default_rng(1), len(behind), 1, len(last))
+        moved = modular.multiply(at, behind.reshape(-1, *last.shape), self.prime).transpose(0, 2, 1)
+        above = modular.multiply(at[:, 0], last[:, :-1], self.prime)
+        return above[:, :, None], moved[:, :-1], moved[:, -1]
+
+    def behind(self, patterns: BoolArray | FloatArray) -> FloatArray:
+        """What :attr:`ends` multiplies: ``(p, 1)``, or ``p`` where no bias comes after them."""
+        result = np.concatenate([patterns, np.ones((len(patterns), 1))], axis=1)
+        return result[:, : self.ends.shape[1]]
 
     def _reduce(self, values: FloatArray) -> FloatArray:
         return modular.reduce(values, self.prime)
@@ -143,11 +191,10 @@ class Terms:
     def spanned(self, cells: Cells) -> BoolArray:
         """For cells whether all their rows are in the span of the rows modulo the prime, most likely."""
         active, patterns = cells.active.T.astype(np.float64), cells.patterns.T.astype(np.float64)
-        extended, own = extended_by_one(cells.patterns).T, modular.multiply(self.above, patterns, self.prime)
-        result = np.ones(len(cells.counts), dtype=bool)
+        extended, result = self.behind(cells.patterns).T, np.ones(len(cells.counts), dtype=bool)
         for test in range(_TESTS):
             first, second = (self._reduce(factor[test] @ active) for factor in self.factors)
-            sent = self._reduce(self._sent[test] @ patterns)
+            sent, own = (modular.multiply(table[test], patterns, self.prime) for table in (self._sent, self.above))
             total = ((self._reduce(first * sent) + self._reduce(second * own)) * cells.second.T).sum(axis=0)
             total += modular.multiply(self._behind[test : test + 1], extended, self.prime)[0]
             result &= self._reduce(total) == 0.0
@@ -157,20 +204,21 @@ class Terms:
         """By vector of activity (``t x blocks``) the table of ``S_i(a, p, X)`` as a function of ``p``: ``t x q' x n``,
         with as few vectors as tell patterns apart.
         """
-        count = self.above.shape[1] + SPARE
+        count = self.above.shape[2] + SPARE
         first, second = (self._reduce(factor[:count, neuron] @ activities.T) for factor in self.factors)
         result = self._reduce(first.T[:, :, None] * self._sent[:count, neuron])
-        return self._reduce(result + self._reduce(second.T[:, :, None] * self.above[neuron]))
+        return self._reduce(result + self._reduce(second.T[:, :, None] * self.above[:count, neuron]))
+
+    def by_block(self, neuron: int) -> FloatArray:
+        """Where patterns stand for several outputs, of each vector and block ``S_ib(p, X)``: ``q x blocks``."""
+        first, second = (factor[:, neuron] for factor in self.factors)
+        result = self._reduce(first * self._sent[:, neuron]) + self._reduce(second * self.above[:, neuron])
+        return self._reduce(result)
 
     def of_matrices(self, factors: Factors, matrices: FloatArray) -> FloatArray:
         """Of matrices (``t x n_2 x n``) the values of ``T_b``, by the factors of the block: ``t x q``."""
         table = self._reduce(factors[0][:, :, None] * self._sent) + self._reduce(factors[1][:, :, None] * self.above)
         return modular.multiply(flat(matrices), flat(self._reduce(table)).T, self.prime)
-
-
-def extended_by_one(patterns: BoolArray | FloatArray) -> FloatArray:
-    """Vectors ``(p, 1)`` (rows)."""
-    return np.concatenate([patterns, np.ones((len(patterns), 1))], axis=1)
 
 
 def flat(table: FloatArray) -> FloatArray:

@@ -23,7 +23,7 @@ from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
 from exactfd.jacobians import ModularNetwork
 from exactfd.linalg import modular
-from exactfd.patterns import deep, groups, products
+from exactfd.patterns import counts, deep, groups, products
 from exactfd.patterns.deep import applies, pattern_bound, vectors_wanted
 from exactfd.patterns.products import Group, Space
 from exactfd.points import checked_points
@@ -58,7 +58,7 @@ def test_never_less_than_the_rank_whatever_the_groups_and_matrices(prime, monkey
         taken.append(number)
         return [Group(*pair) for pair in spaces if None not in pair]
 
-    original = deep._Count._found
+    original = counts.Count._found
 
     def random_matrices(self, block, pairs, ends, factors):
         found = original(self, block, pairs, ends, factors)
@@ -67,10 +67,10 @@ def test_never_less_than_the_rank_whatever_the_groups_and_matrices(prime, monkey
         matrices = pairs[:, :width, None] * pairs[:, None, width:]
         tensors = np.einsum("gp,pij->gij", combinations, matrices)
         both = np.concatenate([found.tensors, tensors]), np.concatenate([found.ends, combinations @ ends])
-        return deep._Matrices(block, *both)
+        return counts.Matrices(block, *both)
 
     monkeypatch.setattr(groups.Groups, "_joined", random_groups)
-    monkeypatch.setattr(deep._Count, "_found", random_matrices)
+    monkeypatch.setattr(counts.Count, "_found", random_matrices)
     seen = 0
     for reduced, labels, table, truth in reduced_batches(rng, prime, (degenerate_network(rng, 3) for _ in range(150))):
         count = vectors_wanted(reduced.network, labels)
