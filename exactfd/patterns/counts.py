@@ -174,8 +174,9 @@ class Count:
         relations, free = tensors.relations(quotients, self._prime, self._check)
         relations, fine = small(relations, self._prime)
         fine[fine] = tensors.vanishing(quotients, relations[fine], self._check)
-        among: BoolArray = fine & (free < number)
-        return len(rows) - int((fine & ~among).sum()), relations[among][:, :number]
+        behind_known: BoolArray = fine & (free >= number)
+        among: BoolArray = fine & (free < number) & ~relations[:, number:].any(axis=1)
+        return len(rows) - int(behind_known.sum()), relations[among][:, :number]
 
 
 @dataclass(frozen=True, eq=False)

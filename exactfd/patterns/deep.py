@@ -42,7 +42,8 @@ which blocks are active. The bound counts dimensions that contain them:
 - *Relations*: where matrices ``v_b`` of several blocks, each ``e_b v_b`` taken as a tensor, add up to one of groups,
   all sums of ``T_b(v_b, X)`` are in the span of groups. So what is counted of the coordinates of these sums, for each
   unit vector ``X`` with the matrices that belong to it (for the last one without a part of ``T_0``), is counted in
-  vain: the dimension of the vectors that consist of all ``v_b (w_k.X)``, or ``v_b X``, is taken away again.
+  vain: the dimension of the vectors that consist of all ``v_b (w_k.X)``, or ``v_b X``, is taken away again. (Formal
+  sums less their groups are zero as rows; these vectors are what is counted of them for matrices alone.)
 - Modulo all that, and for a unit vector ``X``, rows depend linearly on the tensors ``a_b p_j`` (``i`` active) of
   their cells, and on ``(p, 1)`` if it is the last one. So they are no more than ``n_0 r + s``, where ``r`` and ``s``
   are the ranks of these tensors modulo those of groups and matrices. Rows that are not to be bounded so count one

@@ -7,11 +7,11 @@ combinations ``p`` come together: a group has ``U = R^d``, a matrix ``v`` is ``m
 counted for one ``p`` is counted ``d`` times, ``d`` being the number of outputs; all but second and third parts of
 groups, and moves, which are there once. So patterns are left out of the tables.
 
-*Points*: where the rows of a cell ``(a, s)`` (``s`` says which neurons of the second layer are active) are not in the
-span of the rows, those of the same cell with one more neuron ``i``, or one less, may be. Its points then add no more
-than ``S_i(a, p, X)``: a second and third part for each, and the first parts ``p`` with ``c_i.p = 0``, ``d - 1``
-dimensions for all of them, and for a group of ``i``, together. (Where ``c_i`` is zero there are first parts alone, no
-more than ``d``, which is what a group counts for them, or the first point.)
+*Points*: where the rows of a cell ``(a, s)`` (``s`` says which neurons of the second layer are active, ``a`` may be any
+activity) are not in the span of the rows, those of the same cell with one more neuron ``i``, or one less, may be. Its
+points then add no more than ``S_i(a, p, X)``: a second and third part for each, and the first parts ``p`` with ``c_i.p
+= 0``, ``d - 1`` dimensions for all of them, and for a group of ``i``, together. (Where ``c_i`` is zero there are first
+parts alone, no more than ``d``, which is what a group counts for them, or the first point.)
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def bytes_wanted(network: Network, labels: SignArray, vectors: int) -> int:
     """About how much memory so many vectors and :func:`pattern_bound` need."""
     first, second = network.architecture[1:3]
     of_vectors = network.parametric_dimension + 2 * first * second
-    return 16 * (vectors * of_vectors + len(labels) * (len(labels) + 2 * (first + 1 + second) + second * second))
+    return 16 * (vectors * of_vectors + len(labels) * (len(labels) + 2 * (first + 1 + second) + 3 * second * second))
 
 
 def effort(network: Network) -> float:
