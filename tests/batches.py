@@ -13,6 +13,7 @@ from exactfd.errors import BudgetExceeded
 from exactfd.geometry.location import ternary_tuples
 from exactfd.jacobians import ModularNetwork, jacobian
 from exactfd.linalg import exact, modular
+from exactfd.patterns import counts
 from strategies import smooth
 
 PRIME = next(modular.primes())
@@ -99,6 +100,22 @@ def bounds_by_any_vectors(way, rng, reduced, labels, table):
         for some in (basis, basis[: len(basis) // 2]):
             vectors = modular.random_combinations(some, count, rng, prime) if len(some) else np.zeros((count, size))
             yield way.pattern_bound(reduced, labels, vectors, Budget())
+
+
+def with_random_matrices(rng):
+    """In place of ``Count._found``: what it finds, and some matrices that hardly ever are in the span of the rows."""
+    original = counts.Count._found
+
+    def random_matrices(self, block, pairs, ends, factors):
+        found = original(self, block, pairs, ends, factors)
+        combinations = rng.integers(-1, 2, (rng.integers(0, 3), len(pairs))).astype(float)
+        width = self._cells.second.shape[1]
+        matrices = pairs[:, :width, None] * pairs[:, None, width:]
+        tensors = np.einsum("gp,pij->gij", combinations, matrices)
+        both = np.concatenate([found.tensors, tensors]), np.concatenate([found.ends, combinations @ ends])
+        return counts.Matrices(block, *both)
+
+    return random_matrices
 
 
 class Ticking(Budget):

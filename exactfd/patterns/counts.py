@@ -63,12 +63,8 @@ class Count:
         for quotient in self._groups.quotients:
             total += sum(map(self._groups.cost, quotient.groups))
         for block, found in enumerate([*self._matrices, self._first]):
-            number, moves, inner = (
-                0 if found is None else outputs * len(found.tensors),
-                self._moves(block),
-                self._inner(block),
-            )
-            most = size - int(block == self._base)
+            number = 0 if found is None else outputs * len(found.tensors)
+            moves, inner, most = self._moves(block), self._inner(block), self._most(block)
             moved = touched[block] or moves + inner.shape[1] * number < most * number
             total += moves + inner.shape[1] * number if moved else most * number
             coordinates.append(inner if moved else np.eye(most))
@@ -76,9 +72,13 @@ class Count:
         rest = (size - 1) * first + last + len(self._last.tensors) - self._dependent(coordinates, some, others)
         return total + outputs * rest
 
+    def _most(self, block: int) -> int:
+        """How many unit vectors ``X`` matrices of a block are for: the last one is apart for block 0."""
+        return self._size - int(block == self._base)
+
     def _inner(self, block: int) -> FloatArray:
         """What is counted of unit vectors ``X`` (rows) for a touched block: the ``w_k.X``, or ``X``."""
-        members, most = self._cells.members[block], self._size - int(block == self._base)
+        members, most = self._cells.members[block], self._most(block)
         return self._terms.below[members, :most].T if len(members) < most else np.eye(most)
 
     def _dependent(self, coordinates: Sequence[FloatArray], first: FloatArray, last: FloatArray) -> int:

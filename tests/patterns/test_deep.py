@@ -17,6 +17,7 @@ from batches import (
     random_network,
     reduced_batches,
     true_rank,
+    with_random_matrices,
 )
 from exactfd import batchproofs
 from exactfd.budget import Budget
@@ -58,19 +59,8 @@ def test_never_less_than_the_rank_whatever_the_groups_and_matrices(prime, monkey
         taken.append(number)
         return [Group(*pair) for pair in spaces if None not in pair]
 
-    original = counts.Count._found
-
-    def random_matrices(self, block, pairs, ends, factors):
-        found = original(self, block, pairs, ends, factors)
-        combinations = rng.integers(-1, 2, (rng.integers(0, 3), len(pairs))).astype(float)
-        width = self._cells.second.shape[1]
-        matrices = pairs[:, :width, None] * pairs[:, None, width:]
-        tensors = np.einsum("gp,pij->gij", combinations, matrices)
-        both = np.concatenate([found.tensors, tensors]), np.concatenate([found.ends, combinations @ ends])
-        return counts.Matrices(block, *both)
-
     monkeypatch.setattr(groups.Groups, "_joined", random_groups)
-    monkeypatch.setattr(counts.Count, "_found", random_matrices)
+    monkeypatch.setattr(counts.Count, "_found", with_random_matrices(rng))
     seen = 0
     for reduced, labels, table, truth in reduced_batches(rng, prime, (degenerate_network(rng, 3) for _ in range(150))):
         count = vectors_wanted(reduced.network, labels)

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 import exactfd
-from batches import PRIME, Ticking, bound_of, bounds_by_any_vectors, eliminated, random_network, reduced_batches
+from batches import (
+    PRIME,
+    Ticking,
+    bound_of,
+    bounds_by_any_vectors,
+    eliminated,
+    random_network,
+    reduced_batches,
+    with_random_matrices,
+)
 from exactfd import batchproofs
 from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded
@@ -72,22 +81,13 @@ def test_never_less_than_the_rank_whatever_the_groups_and_matrices(prime, monkey
             taken.append(space is not None and space.dimension > 0)
             yield [Group(space, everything)] if taken[-1] else []
 
-    original, spanned = counts.Count._found, several.Terms.spanned
-
-    def random_matrices(self, block, pairs, ends, factors):
-        found = original(self, block, pairs, ends, factors)
-        combinations = rng.integers(-1, 2, (rng.integers(0, 3), len(pairs))).astype(float)
-        width = self._cells.second.shape[1]
-        matrices = pairs[:, :width, None] * pairs[:, None, width:]
-        tensors = np.einsum("gp,pij->gij", combinations, matrices)
-        both = np.concatenate([found.tensors, tensors]), np.concatenate([found.ends, combinations @ ends])
-        return counts.Matrices(block, *both)
+    spanned = several.Terms.spanned
 
     def random_span(self, cells):
         return spanned(self, cells) ^ (rng.random(len(cells.counts)) < 0.3)
 
     monkeypatch.setattr(groups.Groups, "_whole", random_groups)
-    monkeypatch.setattr(counts.Count, "_found", random_matrices)
+    monkeypatch.setattr(counts.Count, "_found", with_random_matrices(rng))
     monkeypatch.setattr(several.Terms, "spanned", random_span)
     seen = 0
     for reduced, labels, table, truth in reduced_batches(rng, prime, (degenerate(rng) for _ in range(150))):
