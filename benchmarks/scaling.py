@@ -1,7 +1,8 @@
 """``python -m benchmarks.scaling [--quick] [--large]``: how time and memory grow with cells, inputs and bits.
 
 Networks are made from their names: ``random-2x64x64x1`` has He-normal weights and normal biases of variance 0.01 from a
-fixed seed; ``random-3x16x16x1-200`` has the same up to rounding, with 200 bits behind the point.
+fixed seed; ``random-3x16x16x1-200`` has the same up to rounding, with 200 bits behind the point; ``random-2x16^20x1``
+has twenty layers of 16.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from benchmarks.measure import COMPILED, NUMPY, median_of, table
 FLAT = {
     "Two inputs, one hidden layer": [f"random-2x{w}x1" for w in (22, 70, 220, 700)],
     "Two inputs, three hidden layers": [f"random-2x{w}x{w}x{w}x1" for w in (8, 16, 32, 64, 128, 256)],
-    "Three inputs, two hidden layers": [f"random-3x{w}x{w}x1" for w in (8, 16, 32, 64, 92)],
+    "Three inputs, two hidden layers": [f"random-3x{w}x{w}x1" for w in (6, 8, 16, 32, 46, 64, 92)],
+    "Two inputs, layers of 16": [f"random-2x16^{n}x1" for n in (4, 8, 12, 16, 20)],
 }
+MILLION = 1_200_000  # cells: what is beyond counts apart
 LARGE = {  # a million regions; the last one takes minutes and 7 GB
     "Two inputs, one hidden layer": "random-2x1400x1",
     "Three inputs, two hidden layers": "random-3x96x96x1",
@@ -32,10 +35,16 @@ HIGH = [f"random-{n}x15x1" for n in range(4, 13, 2)]
 BITS = [f"random-3x16x16x1-{k}" for k in (8, 24, 53, 200, 1000)]
 
 
+def layer_sizes(shape: str) -> list[int]:
+    """``2x16^3x1`` as 2, 16, 16, 16, 1."""
+    parts = (part.partition("^") for part in shape.split("x"))
+    return [int(size) for size, _, times in parts for _ in range(int(times or 1))]
+
+
 def random_network(name: str) -> exactfd.Network:
     """The network of a name."""
     shape, _, bits = name.removeprefix("random-").partition("-")
-    sizes, precision = [int(n) for n in shape.split("x")], int(bits or 53)
+    sizes, precision = layer_sizes(shape), int(bits or 53)
     rng = random.Random(0)
 
     def entry(scale: float) -> Fraction:
@@ -89,12 +98,13 @@ def main(*, quick: bool = False, large: bool = False) -> None:
             cells.append(found["counts"]["cells"])
             seconds.append(found["seconds"])
             memory.append(max(found["memory"] - 45 * 2**20, 2**18))  # less the interpreter
-            neurons.append(sum(map(int, row[0].split("x")[1:-1])))
+            neurons.append(sum(layer_sizes(row[0])[1:-1]))
         print(f"{title}: every cell of every dimension.\n")
         table(HEADER, rows)
         late = slice(-3, None)  # small networks are all overhead
         each = [1e6 * taken / count for taken, count in zip(seconds, cells, strict=True)]
-        print(f"Microseconds per cell, compiled: from {min(each):.2f} to {max(each):.2f}.\n")
+        some = [value for value, count in zip(each, cells, strict=True) if count <= MILLION]
+        print(f"Microseconds per cell, compiled, up to a million cells: from {min(some):.2f} to {max(some):.2f}.\n")
         print(
             f"Fitted: cells ~ neurons^{exponent(neurons, cells):.2f}; over the last three, "
             f"seconds ~ cells^{exponent(cells[late], seconds[late]):.2f}, "

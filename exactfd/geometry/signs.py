@@ -354,9 +354,12 @@ class GeneratorTable:
         self._reserve_signs(needed)
 
     def bytes_to_add(self, added: int) -> int:
-        """Bytes of the longest array that has to be copied before so many generators can be added, if one has to."""
+        """Bytes of the numbers at so many new generators, and of the longest array that has to be copied before, if one
+        has to.
+        """
         rows, width = self._values.shape
-        return 8 * self.count * width if self.count + added > rows else 0
+        copied = 8 * self.count * width if self.count + added > rows else 0
+        return int(16 * added * width + copied)
 
     def bytes_of_layer(self, layer: int) -> int:
         """Bytes that the numbers of the next layer take while those of the present one are there; none where they take

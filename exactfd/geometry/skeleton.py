@@ -21,7 +21,7 @@ Source: Masden, arXiv 2207.07696, Theorem 20 (cells around a vertex from its sig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -41,6 +41,7 @@ Places = np.ndarray[Any, np.dtype[np.intp]]
 
 _TABLE_BITS = 26  # with at most so many neurons cells may be marks in a table of all sign vectors
 _CHUNK = 1 << 21  # sign vectors made at a time
+_BYTES_OF_WALKER = 110
 
 
 class NotSimple(Exception):
@@ -111,6 +112,7 @@ class Skeleton:
         cut = np.flatnonzero(is_cut).astype(np.int32)
         if not len(cut):
             return
+        self.budget.check(bytes_needed=self._bytes_to_walk(len(cut)))
         chords, rays = self._chords(cut, is_cut, above)
         # generators: first the new vertices, then the new directions
         old, start = self.ends[cut], table.count
@@ -120,9 +122,26 @@ class Skeleton:
         pairs = rays[between, 1:3]
         place = np.where(upward, rays[:, 2], rays[:, 1])  # the one on which the neuron vanishes, if one is
         place[between] = start + len(cut) + np.arange(len(between), dtype=np.int32)
+        self.budget.check(bytes_needed=self._bytes_to_enter(len(cut) + len(between), len(chords) + len(rays)))
         self._add(np.concatenate([old, pairs]), neuron)
         self._connect(cut, above[old[:, 0]], start, number)
         self._draw(start, chords, rays, place)
+
+    def _bytes_to_walk(self, cut: int) -> int:
+        """About how many bytes the walks from so many new vertices take, for a while."""
+        return 2 * cut * (self.rank - 1) * (_BYTES_OF_WALKER + 5 * self.rank)
+
+    def _bytes_to_enter(self, generators: int, drawn: int) -> int:
+        """About how many bytes are taken by so many new generators and edges inside 2-cells; and what is copied."""
+        start, count = self.generators.count, self.generators.count + generators
+        edges = generators + drawn
+        copied = max(
+            8 * self.rank * start if count > len(self.leaving) else 0,
+            8 * self.edges if self.edges + edges > len(self.ends) else 0,
+            *(16 * len(positive) * count for positive, _ in self.known),
+        )
+        kept = 12 * self.rank * generators + 16 * edges
+        return self.generators.bytes_to_add(generators) + copied + kept + 16 * drawn
 
     def _add(self, ends: Indices, neuron: int) -> None:
         table = self.generators
@@ -284,6 +303,7 @@ class Skeleton:
     def _labels(self, keys: Words, free: Indices) -> tuple[Words, SignArray]:
         total = sum(self.network.widths)
         words = _sign_choices(keys, free, total, self.budget)
+        self.budget.check(bytes_needed=3 * total * words.shape[1])
         labels: SignArray = np.ascontiguousarray(bits.unpack(words, total)[:, ::-1]).view(np.int8)
         labels *= 2
         labels -= 1
@@ -324,6 +344,8 @@ def _sign_choices(keys: Words, free: Indices, width: int, budget: Budget) -> Wor
     r = free.shape[1]
     step = max(1, _CHUNK >> r)
     crowded = width <= _TABLE_BITS and len(free) << r > 1 << max(width - 3, 0)
+    # a part, what it is made from and, in order, each once; marks
+    budget.check(bytes_needed=24 * len(keys) * (min(step, len(free)) << r) + (1 << width if crowded else 0))
     marks = np.zeros(1 << width, dtype=bool) if crowded else None
     found = keys[:, :0]
     pending: list[Words] = []
@@ -337,12 +359,17 @@ def _sign_choices(keys: Words, free: Indices, width: int, budget: Budget) -> Wor
         else:
             pending.append(_distinct(part))
             if sum(block.shape[1] for block in pending) > max(2 * found.shape[1], _CHUNK):
-                found, pending = _distinct(np.concatenate([found, *pending], axis=1)), []
+                found, pending = _merged([found, *pending], budget), []
             budget.check(cells=found.shape[1])
         budget.check()
     if marks is not None:
         return np.flatnonzero(marks).astype(np.uint64)[None, :]
-    return _distinct(np.concatenate([found, *pending], axis=1))
+    return _merged([found, *pending], budget)
+
+
+def _merged(keys: Sequence[Words], budget: Budget) -> Words:
+    budget.check(bytes_needed=32 * sum(part.size for part in keys))
+    return _distinct(np.concatenate(keys, axis=1))
 
 
 class _Cells:

@@ -46,6 +46,7 @@ from exactfd.geometry.waiting import COMPRESS, Waiting
 MAX_DIMENSION = 13
 
 _LITTLE = 1 << 14  # bytes
+_BYTES_OF_FACET = 64  # for a while, of a facet of a cell that is split
 _FEW = 4096  # entries up to which the shorter code is the faster
 
 
@@ -203,15 +204,30 @@ class Subdivision:
         places = [waiting.hits(bit) for waiting in self._waiting]
         if self.dimension and len(places[-1]):  # a cell of which a face is mixed is mixed
             mixed = [waiting.cells[at].astype(np.intp) for waiting, at in zip(self._waiting, places, strict=True)]
-            self.ask_for(self.generators.bytes_to_add(len(mixed[1])))
+            self.ask_for(self._bytes_to_split(mixed))
             self._note_cut(mixed)
             rows = self._split(word, bit, mixed)
+            self.ask_for(self._bytes_to_store(mixed, rows))
             ends = self._store(word, bit, mixed, rows)
             self.generators.add(ends, neuron, mixed[1], mixed[min(2, self.dimension)])
             self._update_signs(word, mixed, places, rows)
 
     def _note_cut(self, mixed: Sequence[Indices | Lengths]) -> None:
         """The present neuron cuts these cells, by dimension; here nobody needs to remember."""
+
+    def _bytes_to_split(self, mixed: list[Lengths]) -> int:
+        """About how many bytes :meth:`_split` takes for cells of one dimension; it asks again before the next."""
+        facets = (int(table.sizes[cells].sum()) for table, cells in zip(self.tables[2:], mixed[2:], strict=True))
+        return _BYTES_OF_FACET * max(facets, default=0)
+
+    def _bytes_to_store(self, mixed: list[Lengths], rows: list[Rows]) -> int:
+        """About how many bytes are taken after :meth:`_split`: what is kept, and what is needed for a while."""
+        kept, while_, above = self.generators.bytes_to_add(len(mixed[1])), 0, [*mixed[2:], mixed[0]]
+        for k, table in enumerate(self.tables[1:], 1):
+            added, facets = len(mixed[k]) + len(above[k - 1]), len(rows[k][0])
+            kept += table.bytes_to_add(added, facets)
+            while_ = max(while_, 16 * facets + 40 * (len(mixed[k]) + added))
+        return kept + while_
 
     def _split(self, word: int, bit: np.uint64, mixed: list[Lengths]) -> list[Rows]:
         """Facets of ``c+``, of ``c-`` (for all mixed ``c`` of one dimension), then of the ``c0`` of one more; entry
@@ -333,6 +349,7 @@ class Subdivision:
         self.ask_for(self.generators.bytes_to_add(m[1]))
         self._note_cut([waiting.found[:count] for waiting, count in zip(lists, m, strict=False)])
         for k, table in enumerate(tables):
+            self.ask_for(table.bytes_to_add(m[k] + m[k + 1], 0))
             table.reserve(table.count + m[k] + m[k + 1])
             lists[k].reserve(lists[k].count + m[k] + m[k + 1])
         for k in range(top, 1, -1):

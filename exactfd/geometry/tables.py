@@ -25,6 +25,7 @@ _NO_FLAGS: Flags = np.zeros(0, dtype=np.uint8)
 
 _CHUNK = 1 << 22  # entries of a temporary array in passes over all cells
 _LOOPS = "exactfd.geometry.tables_loops"
+_BYTES = 50  # of a cell, in all columns
 _LEAST = 2048  # room for cells at the beginning; facets get eight times as much
 
 
@@ -265,6 +266,15 @@ class CellTable:
     def finite_count(self) -> int:
         """Number of cells that are not at infinity."""
         return int(np.count_nonzero(self.finite[: self.count]))
+
+    def bytes_to_add(self, cells: int, facets: int) -> int:
+        """About how many bytes more so many new cells take, and so many new entries of the pool; and the longest array
+        that has to be copied before, if one has to.
+        """
+        copied = 8 * self.count if self.count + cells > len(self.finite) else 0
+        if facets and self.used + facets > len(self.flat):
+            copied = max(copied, 4 * self.used)
+        return copied + _BYTES * cells + 4 * facets
 
     def reserve(self, needed: int) -> None:
         """Room for so many cells."""

@@ -555,7 +555,7 @@ def test_memory_is_asked_for_before_arrays_are_copied(monkeypatch, mode, sizes):
     budget = Asking(1 << 40)
     whole = exactfd.canonical_complex(network, budget=budget)
     longest = max(budget.asked)
-    assert 0 < longest <= 16 * max(whole.f_vector) * (max(sizes) + 1)
+    assert 0 < longest <= 16 * max(whole.f_vector) * (max(sizes) + 1 + len(whole.f_vector))  # numbers, facets
     with pytest.raises(BudgetExceeded) as caught:
         exactfd.canonical_complex(network, budget=Asking(longest - 1))
     assert all(a <= b for a, b in zip(caught.value.partial, whole.f_vector, strict=True))
