@@ -45,7 +45,7 @@ from exactfd.geometry.waiting import COMPRESS, Waiting
 #: 3^13 = 1 594 323 orthant faces to start from; beyond it the splitting tree is the way.
 MAX_DIMENSION = 13
 
-_LITTLE = 1 << 14  # bytes
+_LITTLE = 1 << 16  # bytes
 _BYTES_OF_FACET = 64  # for a while, of a facet of a cell that is split
 _FEW = 4096  # entries up to which the shorter code is the faster
 
