@@ -24,7 +24,7 @@ FLAT = {
     "Three inputs, two hidden layers": [f"random-3x{w}x{w}x1" for w in (6, 8, 16, 32, 46, 64, 92)],
     "Two inputs, layers of 16": [f"random-2x16^{n}x1" for n in (4, 8, 12, 16, 20)],
 }
-MILLION = 1_200_000  # cells: what is beyond counts apart
+MILLION = 1_200_000  # cells, about: so far the time for each of them is to stay the same
 LARGE = {  # a million regions; the last one takes minutes and 7 GB
     "Two inputs, one hidden layer": "random-2x1400x1",
     "Three inputs, two hidden layers": "random-3x96x96x1",

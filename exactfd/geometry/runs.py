@@ -100,7 +100,7 @@ class Runs:
         self._ask_for(self._generators.bytes_to_add(least[1]))
         for k, (table, cells, room) in enumerate(zip(self._tables, self._waiting, rooms, strict=False)):
             added = least[k] + least[k + 1]
-            self._ask_for(table.bytes_to_add(added, 0))
+            self._ask_for(table.bytes_to_add(added) + table.bytes_to_copy(added))
             table.reserve(table.count + added)
             if k:
                 cells.reserve(cells.count + added)

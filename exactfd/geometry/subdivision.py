@@ -45,7 +45,7 @@ from exactfd.geometry.waiting import COMPRESS, Waiting
 #: 3^13 = 1 594 323 orthant faces to start from; beyond it the splitting tree is the way.
 MAX_DIMENSION = 13
 
-_LITTLE = 1 << 16  # bytes
+_LITTLE = 1 << 17  # bytes; the room that a network begins with stays below
 _BYTES_OF_FACET = 64  # for a while, of a facet of a cell that is split
 _FEW = 4096  # entries up to which the shorter code is the faster
 
@@ -204,10 +204,9 @@ class Subdivision:
         places = [waiting.hits(bit) for waiting in self._waiting]
         if self.dimension and len(places[-1]):  # a cell of which a face is mixed is mixed
             mixed = [waiting.cells[at].astype(np.intp) for waiting, at in zip(self._waiting, places, strict=True)]
-            self.ask_for(self._bytes_to_split(mixed))
+            self.ask_for(self.generators.bytes_to_add(len(mixed[1])) + self._bytes_to_split(self.dimension, mixed))
             self._note_cut(mixed)
             rows = self._split(word, bit, mixed)
-            self.ask_for(self._bytes_to_store(mixed, rows))
             ends = self._store(word, bit, mixed, rows)
             self.generators.add(ends, neuron, mixed[1], mixed[min(2, self.dimension)])
             self._update_signs(word, mixed, places, rows)
@@ -215,19 +214,21 @@ class Subdivision:
     def _note_cut(self, mixed: Sequence[Indices | Lengths]) -> None:
         """The present neuron cuts these cells, by dimension; here nobody needs to remember."""
 
-    def _bytes_to_split(self, mixed: list[Lengths]) -> int:
-        """About how many bytes :meth:`_split` takes for cells of one dimension; it asks again before the next."""
-        facets = (int(table.sizes[cells].sum()) for table, cells in zip(self.tables[2:], mixed[2:], strict=True))
-        return _BYTES_OF_FACET * max(facets, default=0)
+    def _bytes_to_split(self, k: int, mixed: list[Lengths]) -> int:
+        """About how many bytes :meth:`_split` takes for ``k``-cells, for a while."""
+        return _BYTES_OF_FACET * int(self.tables[k].sizes[mixed[k]].sum()) if k > 1 else 0
 
     def _bytes_to_store(self, mixed: list[Lengths], rows: list[Rows]) -> int:
         """About how many bytes are taken after :meth:`_split`: what is kept, and what is needed for a while."""
-        kept, while_, above = self.generators.bytes_to_add(len(mixed[1])), 0, [*mixed[2:], mixed[0]]
+        kept, briefly = self.generators.bytes_to_add(len(mixed[1])), 0
         for k, table in enumerate(self.tables[1:], 1):
-            added, facets = len(mixed[k]) + len(above[k - 1]), len(rows[k][0])
+            above = mixed[k + 1] if k < self.dimension else mixed[0]
+            added, facets = len(mixed[k]) + len(above), len(rows[k][0])
             kept += table.bytes_to_add(added, facets)
-            while_ = max(while_, 16 * facets + 40 * (len(mixed[k]) + added))
-        return kept + while_
+            # what is copied comes before the signs, one array after the other
+            signs = 16 * facets + 40 * (len(mixed[k]) + added)
+            briefly = max(briefly, table.bytes_to_copy(added, facets), signs)
+        return kept + briefly
 
     def _split(self, word: int, bit: np.uint64, mixed: list[Lengths]) -> list[Rows]:
         """Facets of ``c+``, of ``c-`` (for all mixed ``c`` of one dimension), then of the ``c0`` of one more; entry
@@ -255,9 +256,9 @@ class Subdivision:
             parts = [kept, flat.take(np.flatnonzero(negative)), zero_rows[0]]
             sizes = [_counts(positive, begin), _counts(negative, begin), zero_rows[1]]
             rows[k] = np.concatenate(parts), np.concatenate(sizes)
-            zero_rows = following
-            self.check_budget()  # nothing is entered yet
-        rows[1] = zero_rows
+            rows[k - 1] = zero_rows = following
+            # nothing is entered yet
+            self.check_budget(self._bytes_to_split(k - 1, mixed) if k > 2 else self._bytes_to_store(mixed, rows))
         return rows
 
     def _zero_rows(
@@ -349,9 +350,10 @@ class Subdivision:
         self.ask_for(self.generators.bytes_to_add(m[1]))
         self._note_cut([waiting.found[:count] for waiting, count in zip(lists, m, strict=False)])
         for k, table in enumerate(tables):
-            self.ask_for(table.bytes_to_add(m[k] + m[k + 1], 0))
-            table.reserve(table.count + m[k] + m[k + 1])
-            lists[k].reserve(lists[k].count + m[k] + m[k + 1])
+            added = m[k] + m[k + 1]
+            self.ask_for(table.bytes_to_add(added) + table.bytes_to_copy(added))
+            table.reserve(table.count + added)
+            lists[k].reserve(lists[k].count + added)
         for k in range(top, 1, -1):
             self._split_by_loops(k, word, bit, m)
             self.check_budget()  # nothing is entered yet

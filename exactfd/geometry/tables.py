@@ -267,14 +267,14 @@ class CellTable:
         """Number of cells that are not at infinity."""
         return int(np.count_nonzero(self.finite[: self.count]))
 
-    def bytes_to_add(self, cells: int, facets: int) -> int:
-        """About how many bytes more so many new cells take, and so many new entries of the pool; and the longest array
-        that has to be copied before, if one has to.
-        """
-        copied = 8 * self.count if self.count + cells > len(self.finite) else 0
-        if facets and self.used + facets > len(self.flat):
-            copied = max(copied, 4 * self.used)
-        return copied + _BYTES * cells + 4 * facets
+    def bytes_to_add(self, cells: int, facets: int = 0) -> int:
+        """About how many bytes so many new cells take, and so many new entries of the pool."""
+        return _BYTES * cells + 4 * facets
+
+    def bytes_to_copy(self, cells: int, facets: int = 0) -> int:
+        """Bytes of the longest array that has to be copied before they can be added, if one has to."""
+        columns = 8 * self.count if self.count + cells > len(self.finite) else 0
+        return max(columns, 4 * self.used) if self.used + facets > len(self.flat) else columns
 
     def reserve(self, needed: int) -> None:
         """Room for so many cells."""
