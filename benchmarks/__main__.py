@@ -1,10 +1,12 @@
-"""``python -m benchmarks [--quick] [--large] [--python PATH]``: the tables of ``docs/performance.md``, as Markdown.
+"""``python -m benchmarks [TABLE ...] [--quick] [--large] [--python PATH]``: tables of ``docs/performance.md``.
 
-``--large`` adds networks with a million regions; ``--python`` names an interpreter that has the peers (``peers.py``).
+In Markdown; all of them, or those named. ``--large`` adds networks with a million regions; ``--python`` names an
+interpreter that has the peers (``peers.py``).
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from benchmarks import peers, scaling
@@ -28,8 +30,8 @@ EXPLAINED = ["2x8x8x1", "iris_4-6-6-3", "2x16x16x1"]
 DIMENSION = ["iris_4-5-3", "iris_4-6-6-3", "2x8x8x1", "3x8x8x1", "2x16x16x1", "2x32x32x1"]
 
 
-def main() -> None:
-    quick = "--quick" in sys.argv
+def every_cell(*, quick: bool) -> None:
+    """Every cell of every dimension, beside floats alone, the splitting tree and PPL."""
     runs = 1 if quick else 5
     rows = []
     for name in COMPLEX[:3] if quick else COMPLEX:
@@ -71,6 +73,11 @@ def main() -> None:
         ],
         rows,
     )
+
+
+def top_cells(*, quick: bool) -> None:
+    """Top cells by the engine picked, beside vertices and edges by floats alone."""
+    runs = 1 if quick else 5
     rows = []
     for name in TOP[1:3] if quick else TOP:
         top, unchecked = median_of("top", name, runs=runs), median_of("float top", name, runs=runs)
@@ -85,6 +92,11 @@ def main() -> None:
     print("Top cells on all of R^n, exact, by the engine picked; and vertices and edges with the exact checks off.\n")
     heads = ["net", "regions", "engine", "CPU s, NumPy", "CPU s, compiled", "µs per region"]
     table([*heads, "MiB, NumPy", "MiB, compiled", "skeleton, unchecked, s"], rows)
+
+
+def listed(*, quick: bool) -> None:
+    """Top cells written as text."""
+    runs = 1 if quick else 5
     rows = []
     for name in LISTED[:2] if quick else LISTED:
         found = median_of("list", name, runs=runs, loops=COMPILED)
@@ -94,14 +106,21 @@ def main() -> None:
         rows.append([*row, f"{found['memory'] >> 20}"])
     print("`exactfd cells --list --dimension n`: every top cell with its labels and a rational point, as text.\n")
     table(["net", "cells", "CPU s", "µs per cell", "MB written", "MiB"], rows)
+
+
+def streamed(*, quick: bool) -> None:
+    """Cells listed until a limit on time ends it."""
     rows = []
     for name in STREAMED[:1] if quick else STREAMED:
         found = median_of("stream", name, runs=1)
         rows.append([name.removeprefix("random-"), *(str(count) for count in found["counts"].values())])
     print("`exactfd cells --list --dimension n --time-limit 20` where all of the cells are out of reach.\n")
     table(["net", "engine", "cells listed", "at the end"], rows)
-    scaling.main(quick=quick, large="--large" in sys.argv)
-    peers.main(sys.argv[sys.argv.index("--python") + 1] if "--python" in sys.argv else sys.executable, quick=quick)
+
+
+def dimensions(*, quick: bool) -> None:
+    """Functional dimensions, and ranks of batches beside NumPy."""
+    runs = 1 if quick else 5
     rows = []
     for name in DIMENSION[:3] if quick else DIMENSION:
         ours, batch, numpy = (median_of(job, name, runs=runs) for job in ("dim", "rank", "numpy"))
@@ -122,6 +141,11 @@ def main() -> None:
         ["net", "D'", "dim_fun", "CPU s", "exact batch rank", "CPU s", "float batch rank", "NumPy, CPU s"],
         rows,
     )
+
+
+def certificates(*, quick: bool) -> None:
+    """Certificates written and checked."""
+    runs = 1 if quick else 5
     rows = []
     for name in CERTIFIED[:1] if quick else CERTIFIED:
         dim, write, check = (median_of(job, name, runs=runs) for job in ("dim", "certificate", "check"))
@@ -139,6 +163,11 @@ def main() -> None:
         )
     print("Certificates of `dim_fun = r`: written beside the computation, checked by the standard library alone.\n")
     table(["net", "dim_fun", "computing, s", "writing, s", "MB", "MB packed", "steps", "checking, s"], rows)
+
+
+def explained(*, quick: bool) -> None:
+    """Deficits taken apart, and equality."""
+    runs = 1 if quick else 5
     rows = []
     for name in EXPLAINED[:1] if quick else EXPLAINED:
         jobs = ("dim", "explain", "equal by symmetry", "equal otherwise")
@@ -159,7 +188,41 @@ def main() -> None:
     print("The deficit taken apart; and equality, by permutation and scaling, and where no symmetry shows it.\n")
     names = ["net", "attributed", "dim, s", "explain, s", "explain / dim", "equal by symmetry, s", "equal otherwise, s"]
     table([*names, "cells compared"], rows)
-    print(f"`exactfd info examples/diamond.json`: {startup(['info', 'examples/diamond.json']):.2f} s wall clock.")
+
+
+def command(*, quick: bool) -> None:
+    """A whole command that computes next to nothing."""
+    taken = startup(["info", "examples/diamond.json"], runs=1 if quick else 5)
+    print(f"`exactfd info examples/diamond.json`: {taken:.2f} s wall clock.")
+
+
+TABLES = {
+    "complex": every_cell,
+    "top": top_cells,
+    "list": listed,
+    "stream": streamed,
+    "scaling": scaling.main,
+    "peers": peers.main,
+    "dimension": dimensions,
+    "certificates": certificates,
+    "explain": explained,
+    "command": command,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="The tables of docs/performance.md.")
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"one or more of {', '.join(TABLES)} (default: all)")
+    parser.add_argument("--quick", action="store_true", help="single runs of the small networks")
+    parser.add_argument("--large", action="store_true", help="also networks with a million regions, in 'scaling'")
+    parser.add_argument("--python", metavar="PATH", default=sys.executable, help="an interpreter that has the peers")
+    options = parser.parse_args()
+    unknown = [name for name in options.tables if name not in TABLES]
+    if unknown:
+        parser.error(f"no table {', '.join(unknown)}: there are {', '.join(TABLES)}")
+    special = {"scaling": {"large": options.large}, "peers": {"python": options.python}}
+    for name in options.tables or TABLES:
+        TABLES[name](quick=options.quick, **special.get(name, {}))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ with the compiled loops of the extra `fast`.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
@@ -53,6 +54,7 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m benchmarks.batches", description=__doc__).parse_args()
     if not ONE_THREAD.items() <= os.environ.items():  # NumPy reads them when it is loaded
         os.execve(sys.executable, [sys.executable, "-m", "benchmarks.batches"], {**os.environ, **ONE_THREAD})
     rows = []

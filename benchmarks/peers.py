@@ -6,6 +6,7 @@ compared on its own ground: regioncam (float32) in the box [-10, 10]^2, relucent
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -80,7 +81,7 @@ def main(python: str = sys.executable, *, quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    main(
-        sys.argv[sys.argv.index("--python") + 1] if "--python" in sys.argv else sys.executable,
-        quick="--quick" in sys.argv,
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description="Ours beside the peers from PyPI.")
+    parser.add_argument("--quick", action="store_true", help="single runs of two small networks")
+    parser.add_argument("--python", metavar="PATH", default=sys.executable, help="an interpreter that has the peers")
+    main(**vars(parser.parse_args()))

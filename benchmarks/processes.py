@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
@@ -19,6 +20,7 @@ CASES = [
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m benchmarks.processes", description=__doc__).parse_args()
     if not ONE_THREAD.items() <= os.environ.items():  # NumPy reads them when it is loaded
         os.execve(sys.executable, [sys.executable, "-m", "benchmarks.processes"], {**os.environ, **ONE_THREAD})
     rows = []

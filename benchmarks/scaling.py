@@ -7,9 +7,9 @@ has twenty layers of 16.
 
 from __future__ import annotations
 
+import argparse
 import math
 import random
-import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -122,4 +122,7 @@ def main(*, quick: bool = False, large: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    main(quick="--quick" in sys.argv, large="--large" in sys.argv)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description="Time and memory against size.")
+    parser.add_argument("--quick", action="store_true", help="single runs of the small networks")
+    parser.add_argument("--large", action="store_true", help="also networks with a million regions")
+    main(**vars(parser.parse_args()))

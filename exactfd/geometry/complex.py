@@ -346,7 +346,8 @@ class CanonicalComplex:
         """
         k = self._level(dimension)
         if k is None:
-            raise InputError(f"there is no cell of dimension {dimension}")
+            _numbers([] if cells is None else cells, 0)  # refuses those that are not there
+            return PointList(0, partial(self._points_inside, 0, self._inner[0]))
         if cells is not None:
             inner = self._inner[k][_numbers(cells, len(self._inner[k]))]
             return PointList(len(inner), partial(self._points_inside, k, inner))

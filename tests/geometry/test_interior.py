@@ -223,6 +223,17 @@ def test_a_list_of_points_is_a_sequence(monkeypatch):
     assert [cell.interior_point() for cell in whole.cells(2)] == every
 
 
+def test_where_there_are_no_cells_there_are_no_points():
+    whole = exactfd.canonical_complex(exactfd.Network([([[1, 1], [2, 2]], [0, 1]), ([[1, 1]], [0])]))  # parallel
+    assert whole.f_vector == (0, 2, 3)
+    assert len(whole.labels(0)) == len(whole.bounded(0)) == len(whole.interior_points(0)) == 0
+    assert list(whole.interior_points(0)) == list(whole.interior_points(0, [])) == []
+    with pytest.raises(InputError):
+        whole.interior_points(0, [0])
+    with pytest.raises(InputError, match="there are 0 cells of dimension 0, found 0"):
+        whole.interior_point(0, 0)
+
+
 def test_a_pickle_takes_no_points_along():
     network = gaussian((2, 6, 5, 1), 4)
     whole = exactfd.canonical_complex(network)
