@@ -197,8 +197,7 @@ class CanonicalComplex:
         """Ternary tuples and wall labels of the cells of one dimension, some at a time: all of them take more memory
         than the complex.
         """
-        k = self._level(dimension)
-        cells = self._inner[k] if k is not None else ()
+        cells = self._inner_of(dimension)
         step = max(1, _ENTRIES // max(self._neurons, 1))
         for first in range(0, len(cells), step):
             rows = self._history.labels(dimension - self._lineality, cells[first : first + step])
@@ -279,6 +278,11 @@ class CanonicalComplex:
             raise InputError(f"dimensions run from 0 to {self.dimension}, found {dimension}")
         return dimension - self._lineality if dimension >= self._lineality else None
 
+    def _inner_of(self, dimension: int) -> Indices:
+        """Numbers, in the table, of the cells of one dimension that are not at infinity; empty below the lineality."""
+        k = self._level(dimension)
+        return self._inner[k] if k is not None else np.zeros(0, dtype=np.int32)
+
     # ------------------------------------------------------------------ cells one by one
 
     def cell(self, dimension: int, index: int) -> Cell:
@@ -297,8 +301,7 @@ class CanonicalComplex:
     def cells(self, dimension: int | None = None) -> Iterator[Cell]:
         """All cells, by dimension from 0 upwards, or those of one dimension."""
         for d in range(self.dimension + 1) if dimension is None else (dimension,):
-            k = self._level(d)
-            inner = self._inner[k] if k is not None else ()
+            inner = self._inner_of(d)
             for first in range(0, len(inner), _BATCH):
                 rows = self._history.labels(d - self._lineality, inner[first : first + _BATCH]).tolist()
                 for index, row in enumerate(rows, first):
@@ -344,15 +347,12 @@ class CanonicalComplex:
 
         A sequence; its points are found, a thousand at a time, when somebody asks for them.
         """
-        k = self._level(dimension)
-        if k is None:
-            _numbers([] if cells is None else cells, 0)  # refuses those that are not there
-            return PointList(0, partial(self._points_inside, 0, self._inner[0]))
+        k, inner = dimension - self._lineality, self._inner_of(dimension)
         if cells is not None:
-            inner = self._inner[k][_numbers(cells, len(self._inner[k]))]
+            inner = inner[_numbers(cells, len(inner))]
             return PointList(len(inner), partial(self._points_inside, k, inner))
         if k not in self._points:  # kept, for :meth:`interior_point`
-            self._points[k] = PointList(len(self._inner[k]), partial(self._points_inside, k, self._inner[k]))
+            self._points[k] = PointList(len(inner), partial(self._points_inside, k, inner))
         return self._points[k]
 
     def _points_inside(self, k: int, inner: Indices, start: int, stop: int) -> Block:
