@@ -382,7 +382,8 @@ def test_numbers_between_two_ends(share):
 
 @pytest.mark.parametrize("share", [0.0, 0.03, 0.3])
 @pytest.mark.parametrize("on_edge", [False, True])
-def test_numbers_in_frames(share, on_edge):
+@pytest.mark.parametrize("neuron", [0, 5])
+def test_numbers_in_frames(share, on_edge, neuron):
     width, count, rng = 6, 800, np.random.default_rng(2)
     network = Network([(np.ones((width, 2)), [0] * width)], output_activation="relu")
     table = PlaneTable(homogenise(network), [[0, 0, 1]])
@@ -390,12 +391,12 @@ def test_numbers_in_frames(share, on_edge):
     table._heights = rng.choice([0.0, 1.0], (2, count))
     base, frames = np.arange(3 * count).reshape(count, 3).T * (width + 1), np.arange(count)
     line = np.int32(-1 if on_edge else 1)
-    at, error = table._zeros(base, frames, 0, np.full(count, line))
+    at, error = table._zeros(base, frames, neuron, np.full(count, line))
     slow = [table._values_at(base, table._heights, at, error, np.full(count, i)) for i in range(width)]
     flat, found = (table._values.reshape(-1), table._errors.reshape(-1)), 0
     for f in range(count):
         place, heights = tuple(base[:, f].tolist()), tuple(table._heights[:, f].tolist())
-        fast = signs_loops.zero(place, heights, 0, line, *flat)
+        fast = signs_loops.zero(place, heights, neuron, line, *flat)
         assert_same_floats(fast[2:], error[:, f])
         known = np.isfinite(error[:, f]).all()
         if known:

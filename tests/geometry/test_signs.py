@@ -270,26 +270,32 @@ def frames(rng, count, width, spread, doubt):
 
 @pytest.mark.parametrize("doubt", [(1000,), (50,), (20, 30), (2, 8)])
 @pytest.mark.parametrize("spread", [0, 10, 80, 400, 900])
-def test_bounds_cover_zeros_in_frames(spread, doubt):
+@pytest.mark.parametrize("backwards", [False, True])
+def test_bounds_cover_zeros_in_frames(spread, doubt, backwards):
     """Coordinates in a frame and signs there, for any true values that the bounds of the frame allow."""
     rng, count, width = random.Random(1000 * spread + doubt[0]), 150, 14
     values, errors, true, heights = frames(rng, count, width, spread, doubt)
+    neuron, other = 0, 1
+    if backwards:
+        neuron, other = width - 1, width - 2
+        order = [*reversed(range(width)), width]
+        values, errors, true = values[:, order], errors[:, order], [[row[i] for i in order] for row in true]
     assert np.isfinite(values).all()
     table = PlaneTable(homogenise(Network([(np.eye(2), [0, 0]), (np.ones((width, 2)), [0] * width)])), [[0, 0, 1]])
     table._values, table._errors, table._heights = values, errors, heights
     base, all_frames = np.arange(3 * count).reshape(count, 3).T * (width + 1), np.arange(count)
     decided = found = 0
     for on_edge in (False, True):
-        line = np.full(count, -1) if on_edge else np.ones(count, dtype=np.int64)
+        line = np.full(count, -1 if on_edge else other)
         if on_edge:
             base[2] = base[0]
             heights[1] = 1.0
-        at, error = table._zeros(base, all_frames, 0, line)
+        at, error = table._zeros(base, all_frames, neuron, line)
         points = []
         for f in range(count):
             rows = [true[place // (width + 1)] for place in base[:, f].tolist()]
-            second = [0, 0, 1] if on_edge else [row[1] for row in rows]
-            points.append(in_frame([row[0] for row in rows], second, [int(h) for h in heights[:, f]]))
+            second = [0, 0, 1] if on_edge else [row[other] for row in rows]
+            points.append(in_frame([row[neuron] for row in rows], second, [int(h) for h in heights[:, f]]))
             if np.isfinite(error[:, f]).all():
                 found += 1
                 for m in (1, 2):
