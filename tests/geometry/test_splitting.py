@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from exactfd.budget import Budget
 from exactfd.errors import BudgetExceeded, InputError, ShapeError
-from exactfd.geometry.splitting import TopCells, iterate_cells, split_cells
+from exactfd.geometry.splitting import TopCells, iterate_cells, iterate_refinement, split_cells
 from exactfd.network import Network
 from oracles import formulas, fractions_net, ppl_complex
 from strategies import degenerate_networks, networks
@@ -304,3 +304,9 @@ def test_trees_in_a_box_and_with_float_weights():
         assert sorted(leaves) == list(map(tuple, cells.labels.tolist()))
         assert any(len(leaf) for leaf in leaves)
     assert split_cells(gaussian((2, 5, 5, 1), 3)).tree is None
+
+
+def test_networks_of_different_inputs_have_no_refinement():
+    one, two = (Network([(np.ones((1, inputs)), [0])]) for inputs in (1, 2))
+    with pytest.raises(ShapeError, match=r"same number of inputs, found \[1, 2\]"):
+        next(iterate_refinement([one, two]))
