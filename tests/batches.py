@@ -75,11 +75,15 @@ def eliminated(reduced, points):
     return rows
 
 
+def kernel_for(way, rows):
+    """As many vectors of the kernel of all rows as a way to bound their rank asks for."""
+    none = np.zeros(len(rows.numbers), dtype=bool)
+    return rows.kernel_vectors(way.vectors_wanted(rows.network, rows.labels), none)
+
+
 def bound_of(way, rows, budget=None):
     """The bound of a module for all rows, by vectors of their kernel."""
-    none = np.zeros(len(rows.numbers), dtype=bool)
-    kernel = rows.kernel_vectors(way.vectors_wanted(rows.network, rows.labels), none)
-    return way.pattern_bound(rows.reduced, rows.labels, kernel, budget or Budget())
+    return way.pattern_bound(rows.reduced, rows.labels, kernel_for(way, rows), budget or Budget())
 
 
 def reduced_batches(rng, prime, networks):

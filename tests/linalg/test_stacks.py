@@ -80,8 +80,6 @@ def test_rationals_and_the_primes_that_divide_their_denominators():
     kept = usable([table], PRIMES)
     assert (table.modulo_all(kept) == np.stack([table.modulo(prime) for prime in kept])).all()
     assert table.modulo_all([]).shape == (0, 2, 2)
-    assert [prime for prime in PRIMES if table.modulo(prime) is None] == [
-        prime for prime in PRIMES if prime in (3, 11, 101)
-    ]
+    assert [prime for prime in PRIMES if table.modulo(prime) is None] == [3, 101]
     assert table.usable([]) == []
     assert DyadicTable(np.ones((3, 2))).modulo_all([]).shape == (0, 3, 2)

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from batches import PRIME, eliminated, random_network
+from batches import PRIME, eliminated, kernel_for, random_network
 from exactfd.budget import Budget
 from exactfd.jacobians import ModularNetwork
 from exactfd.patterns import pattern_way
@@ -23,13 +23,12 @@ def test_about_as_much_as_is_taken(sizes):
     points = np.random.default_rng(1).normal(size=(2 * network.parametric_dimension, sizes[0]))
     reduced = ModularNetwork.reduce(network, PRIME)
     rows, way = eliminated(reduced, smooth(network, points)), pattern_way(network)
-    count = way.vectors_wanted(network, rows.labels)
-    kernel = rows.kernel_vectors(count, np.zeros(len(rows.numbers), dtype=bool))
+    kernel = kernel_for(way, rows)
     way.value(reduced, rows.labels, kernel, Budget())  # what is loaded or kept for later is not counted
     tracemalloc.start()
     try:
-        way.value(reduced, rows.labels, kernel.copy(), Budget())
+        way.value(reduced, rows.labels, kernel.copy(), Budget())  # the vectors count, too
         taken = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert taken / 3 < way.bytes_wanted(network, rows.labels, count) < 20 * taken
+    assert taken / 3 < way.bytes_wanted(network, rows.labels, len(kernel)) < 20 * taken
